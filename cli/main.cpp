@@ -1,0 +1,46 @@
+// cli/main.cpp - the `laban` program: finds the subcommand, runs it, turns an Error into one line and an exit code.
+#include <iostream>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "laban/error.hpp"
+
+namespace laban::cli {
+
+static std::vector<AddCommand>& commands() {
+  static std::vector<AddCommand> list;
+  return list;
+}
+
+Command::Command(AddCommand add) { commands().push_back(add); }
+
+static int run(int argc, char** argv) {
+  CLI::App program{"Laban: a choreography event bus, and a process monitor that only listens.", "laban"};
+  program.require_subcommand(1);
+  program.failure_message([](const CLI::App* app, const CLI::Error& error) {
+    std::string name = app->get_name();
+    for (const auto* sub : app->get_subcommands()) name += " " + sub->get_name();
+    return name + ": " + error.what() + ": see " + name + " --help\n";
+  });
+  std::function<int()> action;
+  for (auto add : commands()) add(program, action);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? exit_ok : exit_unusable;
+  }
+  const auto chosen = program.get_subcommands();
+  const std::string name = chosen.empty() ? "laban" : "laban " + chosen.front()->get_name();
+  try {
+    return action();
+  } catch (const Error& error) {
+    std::cerr << name << ": " << error.what() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << name << ": " << error.what() << ": this is a bug in laban, please report it\n";
+  }
+  return exit_unusable;
+}
+
+}  // namespace laban::cli
+
+int main(int argc, char** argv) { return laban::cli::run(argc, argv); }
