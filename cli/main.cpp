@@ -1,4 +1,5 @@
-// cli/main.cpp - the `laban` program: finds the subcommand, runs it, turns an Error into one line and an exit code.
+// cli/main.cpp - the `laban` program: finds the subcommand, runs it, turns an Error into one line and an exit
+// code.
 #include <iostream>
 #include <vector>
 
@@ -12,7 +13,9 @@ static std::vector<AddCommand>& commands() {
   return list;
 }
 
-Command::Command(AddCommand add) { commands().push_back(add); }
+Command::Command(AddCommand add) {
+  commands().push_back(add);
+}
 
 static int run(int argc, char** argv) {
   CLI::App program{"Laban: a choreography event bus, and a process monitor that only listens.", "laban"};
@@ -43,4 +46,6 @@ static int run(int argc, char** argv) {
 
 }  // namespace laban::cli
 
-int main(int argc, char** argv) { return laban::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  return laban::cli::run(argc, argv);
+}

@@ -1,4 +1,5 @@
-// tests/support/seed.hpp - the seed of a random test: LABAN_SEED where it is set, else random; always printed on failure.
+// tests/support/seed.hpp - the seed of a random test: LABAN_SEED where it is set, else random; always printed
+// on failure.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -17,6 +18,6 @@ inline std::uint64_t seed() {
 }  // namespace laban::test
 
 // Names the seed in the message of every failed assertion of this scope.
-#define LABAN_SEED(name)                            \
-  const std::uint64_t name = laban::test::seed();   \
+#define LABAN_SEED(name)                          \
+  const std::uint64_t name = laban::test::seed(); \
   INFO("repeat with LABAN_SEED=" << name)
