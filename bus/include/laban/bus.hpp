@@ -85,6 +85,11 @@ class Bus {
   // Takes from any queue and says what becomes of each delivery. Call before run().
   void consume(ConsumeOptions options, RawHandler handler);
 
+  // Called after the waiting deliveries of on() and consume() were handled and before any of them is acknowledged, on the
+  // thread inside run() or poll(): a service that keeps state commits here, with one sync for them all. What it throws
+  // leaves run(), and nothing of that batch is acknowledged: all of it comes again. Call before run().
+  void before_acknowledge(std::function<void()> commit);
+
   // Sees matching events beside the queue: live, with replay. As laban::Subscriber, inside this bus's run().
   void subscribe(SubscriptionOptions options, std::function<void(const Event&)> handler);
 
