@@ -1,0 +1,34 @@
+// bus/codec/envelope.hpp - one envelope <-> bytes.
+//
+// Threads: free functions without state. Errors: reading never throws; false means malformed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "bus/codec/frame.hpp"
+#include "laban/event.hpp"
+
+namespace laban::codec {
+
+inline constexpr std::size_t address_bytes_max = 255;     // exchange and routing key, as in AMQP
+inline constexpr std::size_t attribute_bytes_max = 4096;  // every other text of an envelope
+inline constexpr std::size_t headers_max = 256;
+
+// Reads an envelope in place and without allocation (headers apart), every field of it, so that nothing of a
+// malformed one is ever acted on. `envelope` is 8-byte aligned and outlives what is read. offset,
+// recordedtime and principal are left alone. False: malformed.
+bool read_envelope(Blob envelope, EventFields& fields);
+
+// Why this event cannot be published, as "what is wrong: what to do"; empty for a good one.
+std::string check_limits(const EventFields& fields);
+std::string check_limits(const NewEvent& event);
+
+// One segment without a segment table, as wire and log want it.
+Frame encode_envelope(const NewEvent& event);
+
+// Numbers an encoded envelope. The bytes come from encode_envelope().
+void set_sequence(std::span<std::byte> envelope, std::uint64_t sequence);
+
+}  // namespace laban::codec
