@@ -31,6 +31,5 @@ function(laban_test name label)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE laban_options laban_test_main ${arg_DEPENDS})
-  doctest_discover_tests(${name} TEST_PREFIX "${name}: "
-                         PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT} SKIP_REGULAR_EXPRESSION "SKIPPED:")
+  doctest_discover_tests(${name} PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT} SKIP_REGULAR_EXPRESSION "SKIPPED:")
 endfunction()
