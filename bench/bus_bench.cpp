@@ -1,0 +1,162 @@
+// bench/bus_bench.cpp - fan-out and confirmed publish through a real hub.
+#include "bench/bus_bench.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/processes.hpp"
+#include "bench/scratch.hpp"
+#include "bus/hub/hub.hpp"
+#include "laban/bus.hpp"
+#include "laban/stop.hpp"
+
+namespace laban::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view event_type = "bench.event";
+
+void run_hub(Slot& slot, const std::string& directory, bool sync) {
+  HubOptions options;
+  options.listen = "tcp://127.0.0.1:0";
+  options.data = directory;
+  options.http.clear();
+  options.sync = sync;
+  const auto stop = stop_on_signal();
+  Hub hub{options};
+  hub.start();
+  std::strncpy(slot.endpoint, hub.endpoint().c_str(), sizeof slot.endpoint - 1);
+  slot.ready = true;
+  while (!stop.stop_requested()) std::this_thread::sleep_for(20ms);
+  hub.stop();
+}
+
+// The payload begins with the steady clock's time of its publish call.
+NewEvent event_of(const Settings& settings, std::uint64_t number) {
+  NewEvent event;
+  event.type = event_type;
+  event.correlationid = "instance-" + std::to_string(number % settings.keys);
+  event.data.resize(std::max<std::size_t>(settings.size, sizeof(std::uint64_t)));
+  const std::uint64_t now = steady_ns();
+  std::memcpy(event.data.data(), &now, sizeof now);
+  return event;
+}
+
+// What any handler would look at.
+std::uint64_t sent_ns(const Event& event) {
+  std::uint64_t sent = 0;
+  if (event.type() != event_type || event.correlationid().empty() || event.data().size() < sizeof sent) return 0;
+  std::memcpy(&sent, event.data().data(), sizeof sent);
+  return sent;
+}
+
+void run_subscriber(const Slot& hub, Slot& slot, const Settings& settings) {
+  Subscriber subscriber{{.name = "bench", .hub = {.endpoint = hub.endpoint, .key_file = {}, .server_key = {}}}};
+  std::vector<std::uint64_t> samples;
+  samples.reserve(settings.count);
+  SubscriptionOptions options;
+  options.patterns = {"bench.#"};
+  subscriber.subscribe(options, [&](const Event& event) {
+    if (const auto sent = sent_ns(event)) samples.push_back(steady_ns() - sent);
+  });
+  if (!subscriber.wait_until_ready(10s)) throw std::runtime_error("the subscription was not accepted in 10 s");
+  slot.ready = true;
+  while (samples.size() < settings.count) subscriber.poll(100ms);
+  slot.finished_ns = steady_ns();
+  slot.events = samples.size();
+  slot.latency = percentiles(samples);
+  slot.done = true;
+}
+
+BusOptions publisher_options(const Slot& hub, const Settings& settings) {
+  BusOptions options;
+  options.service = "bench";
+  options.hub.endpoint = hub.endpoint;
+  options.window_events = settings.window;
+  options.level = settings.sync ? Level::synced : Level::written;
+  return options;
+}
+
+void publish_all(Bus& bus, Slot& slot, const Settings& settings) {
+  slot.started_ns = steady_ns();
+  Pacer pacer{settings.rate > 0 ? settings.rate : 1e9};
+  for (std::uint64_t i = 0; i < settings.count; ++i) {
+    if (settings.rate > 0) pacer.wait();
+    bus.publish(event_of(settings, i));
+  }
+}
+
+void run_publisher(const Slot& hub, Slot& slot, const Settings& settings) {
+  Bus bus{publisher_options(hub, settings)};
+  if (!bus.wait_until_connected(10s)) throw std::runtime_error("the hub did not answer in 10 s");
+  publish_all(bus, slot, settings);
+  if (!bus.flush(60s)) throw std::runtime_error("not everything was confirmed in 60 s");
+  slot.done = true;
+}
+
+// Confirms are counted on a second thread, inside poll(), while this one publishes.
+void run_confirmed_publisher(const Slot& hub, Slot& slot, const Settings& settings) {
+  Bus bus{publisher_options(hub, settings)};
+  if (!bus.wait_until_connected(10s)) throw std::runtime_error("the hub did not answer in 10 s");
+  std::vector<std::atomic<std::uint64_t>> sent_at(settings.count);
+  std::vector<std::uint64_t> samples;
+  samples.reserve(settings.count);
+  bus.on_confirm([&](const Confirm& confirm) {
+    if (confirm.refused || confirm.offset == 0) throw std::runtime_error("an event was refused: " + confirm.reason);
+    samples.push_back(steady_ns() - sent_at[confirm.sequence - 1]);
+  });
+  std::thread counting{[&] {
+    while (samples.size() < settings.count) bus.poll(100ms);
+    slot.finished_ns = steady_ns();
+  }};
+  slot.started_ns = steady_ns();
+  Pacer pacer{settings.rate > 0 ? settings.rate : 1e9};
+  for (std::uint64_t i = 0; i < settings.count; ++i) {
+    if (settings.rate > 0) pacer.wait();
+    sent_at[i] = steady_ns();
+    bus.publish(event_of(settings, i));
+  }
+  counting.join();
+  slot.events = samples.size();
+  slot.latency = percentiles(samples);
+  slot.done = true;
+}
+
+}  // namespace
+
+Measurement pubsub(const Settings& settings) {
+  const Scratch scratch;
+  Processes processes;
+  Slot& hub = processes.slot(0);
+  Slot& speaker = processes.slot(2);
+  processes.start([&] { run_hub(hub, scratch.path(), settings.sync); });
+  processes.await(hub.ready, 20);
+  for (std::uint32_t i = 0; i < settings.subscribers; ++i) {
+    processes.start([&, i] { run_subscriber(hub, processes.slot(3 + i), settings); });
+    processes.await(processes.slot(3 + i).ready, 20);
+  }
+  processes.start([&] { run_publisher(hub, speaker, settings); });
+  return collect(processes, speaker, 3, settings, "pubsub");
+}
+
+Measurement confirm(const Settings& settings) {
+  const Scratch scratch;
+  Processes processes;
+  Slot& hub = processes.slot(0);
+  Slot& speaker = processes.slot(3);
+  processes.start([&] { run_hub(hub, scratch.path(), settings.sync); });
+  processes.await(hub.ready, 20);
+  processes.start([&] { run_confirmed_publisher(hub, speaker, settings); });
+  Settings one = settings;
+  one.subscribers = 1;
+  auto measurement = collect(processes, speaker, 3, one, "confirm");
+  measurement.settings = settings;
+  return measurement;
+}
+
+}  // namespace laban::bench

@@ -1,0 +1,47 @@
+// bench/measurement.cpp - percentiles, and a measurement as JSON or as a line for people.
+#include "bench/measurement.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+namespace laban::bench {
+
+Latency percentiles(std::vector<std::uint64_t>& nanoseconds) {
+  nanoseconds.erase(nanoseconds.begin(), nanoseconds.begin() + static_cast<std::ptrdiff_t>(nanoseconds.size() / 10));
+  if (nanoseconds.empty()) return {};
+  std::sort(nanoseconds.begin(), nanoseconds.end());
+  const auto at = [&](double share) {
+    const auto index = static_cast<std::size_t>(share * static_cast<double>(nanoseconds.size() - 1));
+    return static_cast<double>(nanoseconds[index]) / 1e9;
+  };
+  return {at(0.5), at(0.99), at(0.999)};
+}
+
+std::string to_json(const Measurement& measurement) {
+  const auto& settings = measurement.settings;
+  const nlohmann::ordered_json json{
+      {"bench", measurement.name},
+      {"events", measurement.events},
+      {"seconds", measurement.seconds},
+      {"perSecond", measurement.per_second()},
+      {"latencySeconds",
+       {{"p50", measurement.latency.p50}, {"p99", measurement.latency.p99}, {"p999", measurement.latency.p999}}},
+      {"settings",
+       {{"count", settings.count},
+        {"size", settings.size},
+        {"subscribers", settings.subscribers},
+        {"rate", settings.rate},
+        {"window", settings.window},
+        {"keys", settings.keys},
+        {"sync", settings.sync ? "group" : "off"}}}};
+  return json.dump();
+}
+
+std::string to_text(const Measurement& measurement) {
+  return fmt::format("{:<24} {:>12.0f} events/s   p50 {:.3f} ms   p99 {:.3f} ms   ({} events in {:.2f} s)",
+                     measurement.name, measurement.per_second(), measurement.latency.p50 * 1e3,
+                     measurement.latency.p99 * 1e3, measurement.events, measurement.seconds);
+}
+
+}  // namespace laban::bench

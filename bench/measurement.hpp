@@ -1,0 +1,43 @@
+// bench/measurement.hpp - what a benchmark is told and what it says.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace laban::bench {
+
+struct Settings {
+  std::uint64_t count = 200'000;   // events a run
+  std::uint32_t size = 256;        // payload bytes an event
+  std::uint32_t subscribers = 1;
+  double rate = 0;                 // events a second; 0 is as fast as it goes
+  std::uint32_t window = 1'000;    // published and not yet confirmed, at most
+  std::uint32_t keys = 10'000;     // partition keys
+  bool sync = true;                // fdatasync before each confirm
+};
+
+struct Latency {
+  double p50 = 0;  // seconds
+  double p99 = 0;
+  double p999 = 0;
+};
+
+struct Measurement {
+  std::string name;
+  std::uint64_t events = 0;
+  double seconds = 0;
+  Latency latency;
+  Settings settings;
+
+  double per_second() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
+};
+
+// Percentiles of nanosecond samples; the first tenth is left out as warm-up. Sorts its argument.
+Latency percentiles(std::vector<std::uint64_t>& nanoseconds);
+
+// The contract's form: {"bench","events","seconds","perSecond","latencySeconds","settings"}.
+std::string to_json(const Measurement& measurement);
+std::string to_text(const Measurement& measurement);
+
+}  // namespace laban::bench

@@ -1,0 +1,84 @@
+// bench/processes.cpp - fork, share, wait, end.
+#include "bench/processes.hpp"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <thread>
+
+namespace laban::bench {
+
+using namespace std::chrono_literals;
+
+Processes::Processes() {
+  void* page =
+      mmap(nullptr, sizeof(Slot) * slots_max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw std::runtime_error("cannot map a page to share with the benchmark's processes");
+  slots_ = new (page) Slot[slots_max]{};
+}
+
+Processes::~Processes() {
+  for (const pid_t child : children_) kill(child, SIGTERM);
+  for (const pid_t child : children_) {
+    const auto patience = std::chrono::steady_clock::now() + 10s;
+    while (waitpid(child, nullptr, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > patience) kill(child, SIGKILL);
+      std::this_thread::sleep_for(5ms);
+    }
+  }
+  munmap(slots_, sizeof(Slot) * slots_max);
+}
+
+void Processes::start(std::function<void()> role) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("cannot fork a process of the benchmark");
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    try {
+      role();
+      std::_Exit(0);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "benchmark: %s\n", error.what());
+      std::_Exit(1);
+    }
+  }
+  children_.push_back(child);
+}
+
+void Processes::await(const std::atomic<bool>& flag, double seconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>{seconds};
+  while (!flag) {
+    for (auto child = children_.begin(); child != children_.end(); ++child) {
+      int status = 0;
+      if (waitpid(*child, &status, WNOHANG) != *child) continue;
+      children_.erase(child);
+      if (status != 0) throw std::runtime_error("a process of the benchmark died");
+      break;
+    }
+    if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the benchmark did not finish in time");
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+std::uint64_t steady_ns() {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / 1ns);
+}
+
+Pacer::Pacer(double rate) : step_ns_(static_cast<std::uint64_t>(1e9 / rate)), next_ns_(steady_ns()) {}
+
+void Pacer::wait() {
+  next_ns_ += step_ns_;
+  const auto now = steady_ns();
+  if (now < next_ns_) std::this_thread::sleep_for(std::chrono::nanoseconds{next_ns_ - now});
+}
+
+}  // namespace laban::bench
