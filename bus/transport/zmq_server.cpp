@@ -1,0 +1,240 @@
+// bus/transport/zmq_server.cpp - ROUTER for clients and XPUB for feeds, over libzmq.
+#include "bus/transport/zmq_server.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include <zmq.hpp>
+
+#include "laban/error.hpp"
+
+namespace laban::transport {
+namespace {
+
+// Above this a frame is handed over instead of copied; below, a copy is cheaper than the hand-over's
+// allocation.
+constexpr std::size_t copy_bytes_max = 2'048;
+
+zmq::message_t message_of(codec::Frame frame) {
+  if (frame.size() <= copy_bytes_max) return {frame.bytes().data(), frame.size()};
+  auto* kept = new codec::Frame{std::move(frame)};
+  auto* data = const_cast<std::byte*>(kept->bytes().data());
+  return {data, kept->size(), [](void*, void* hint) { delete static_cast<codec::Frame*>(hint); }, kept};
+}
+
+codec::Blob bytes_of(const zmq::message_t& message) {
+  return {static_cast<const std::byte*>(message.data()), message.size()};
+}
+
+std::string last_endpoint(zmq::socket_t& socket) {
+  return socket.get(zmq::sockopt::last_endpoint);
+}
+
+Error bind_error(const std::string& endpoint, int code) {
+  if (code == EADDRINUSE) {
+    return {Errc::in_use,
+            endpoint + " is in use by another program: stop that one, or listen on another address"};
+  }
+  if (code == EACCES || code == EPERM) {
+    return {Errc::usage,
+            endpoint + " may not be listened on by this user: choose a port above 1023, or another path"};
+  }
+  return {Errc::usage, endpoint + " cannot be listened on (" + zmq_strerror(code) +
+                           "): give tcp://HOST:PORT with an address of this machine, or ipc://PATH"};
+}
+
+// "tcp://HOST:PORT" -> host and port; false for anything else.
+bool split_tcp(std::string_view endpoint, std::string_view& host, std::string_view& port) {
+  constexpr std::string_view scheme = "tcp://";
+  if (!endpoint.starts_with(scheme)) return false;
+  endpoint.remove_prefix(scheme.size());
+  const auto colon = endpoint.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  host = endpoint.substr(0, colon);
+  port = endpoint.substr(colon + 1);
+  return true;
+}
+
+class ZmqServer final : public Server {
+ public:
+  explicit ZmqServer(const ServerOptions& options)
+      : context_{1}, router_{context_, zmq::socket_type::router}, feeds_{context_, zmq::socket_type::xpub} {
+    wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wake_fd_ < 0)
+      throw Error{Errc::storage, "no event descriptor is left: raise the limit on open files"};
+    try {
+      configure(options);
+      bind(router_, options.listen);
+      bind_feeds(options);
+    } catch (...) {
+      close(wake_fd_);
+      throw;
+    }
+  }
+
+  ~ZmqServer() override { close(wake_fd_); }
+  ZmqServer(const ZmqServer&) = delete;
+  ZmqServer& operator=(const ZmqServer&) = delete;
+
+  std::string endpoint() const override { return last_endpoint(router_); }
+
+  std::string feeds_endpoint() const override {
+    const std::string bound = last_endpoint(feeds_);
+    std::string_view host;
+    std::string_view port;
+    if (!split_tcp(bound, host, port)) return bound;
+    return "tcp://*:" + std::string{port};
+  }
+
+  void wait(std::chrono::milliseconds limit) override {
+    zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
+                               {feeds_.handle(), 0, ZMQ_POLLIN, 0},
+                               {nullptr, wake_fd_, ZMQ_POLLIN, 0}};
+    try {
+      zmq::poll(items, 3, limit);
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) throw;
+    }
+    std::uint64_t count = 0;
+    if (items[2].revents != 0) (void)!read(wake_fd_, &count, sizeof count);
+  }
+
+  void wake() override {
+    const std::uint64_t one = 1;
+    (void)!write(wake_fd_, &one, sizeof one);
+  }
+
+  bool receive(Peer& peer, codec::Frame& frame) override {
+    if (!receive_part(router_, message_)) return false;
+    peer.assign(static_cast<const char*>(message_.data()), message_.size());
+    int frames = 0;
+    while (message_.more() && receive_part(router_, message_)) {
+      if (++frames == 1) frame.assign(bytes_of(message_));
+    }
+    if (frames != 1) frame.assign({});
+    return true;
+  }
+
+  Sent send(const Peer& peer, codec::Frame& frame) override {
+    zmq::message_t id{peer.data(), peer.size()};
+    try {
+      if (!router_.send(id, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) return Sent::full;
+      (void)router_.send(message_of(std::move(frame)), zmq::send_flags::dontwait);
+      return Sent::sent;
+    } catch (const zmq::error_t& error) {
+      if (error.num() == EHOSTUNREACH) return Sent::gone;
+      if (error.num() == EINTR) return Sent::full;
+      throw;
+    }
+  }
+
+  bool receive(FeedRequest& request) override {
+    while (receive_part(feeds_, message_)) {
+      const auto bytes = bytes_of(message_);
+      const bool whole = !message_.more();
+      while (message_.more() && receive_part(feeds_, message_)) continue;
+      // Readers only ever say "1 topic" and "0 topic"; what else comes upstream is a foreign message.
+      if (!whole || bytes.empty() || bytes[0] > std::byte{1}) continue;
+      request.wanted = bytes[0] == std::byte{1};
+      request.topic.assign(bytes.subspan(1));
+      return true;
+    }
+    return false;
+  }
+
+  void admit(const FeedRequest& request) override {
+    const auto topic = request.topic.bytes();
+    const int option = request.wanted ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
+    // Fails only where the reader has gone in the meantime.
+    (void)zmq_setsockopt(feeds_.handle(), option, topic.data(), topic.size());
+  }
+
+  void publish(const FeedId& feed, codec::Frame batch) override {
+    zmq::message_t id{feed.data(), feed.size()};
+    try {
+      if (!feeds_.send(id, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) return;
+      (void)feeds_.send(message_of(std::move(batch)), zmq::send_flags::dontwait);
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) throw;
+    }
+  }
+
+ private:
+  void configure(const ServerOptions& options) {
+    router_.set(zmq::sockopt::router_mandatory, true);
+    router_.set(zmq::sockopt::rcvhwm, options.frames_in_max);
+    router_.set(zmq::sockopt::sndhwm, options.frames_out_max);
+    router_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(codec::frame_bytes_max));
+    // A thousand clients that come back together after a restart must not find the door shut.
+    router_.set(zmq::sockopt::backlog, 1'024);
+    router_.set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
+    feeds_.set(zmq::sockopt::backlog, 1'024);
+    feeds_.set(zmq::sockopt::sndhwm, options.feed_batches_max);
+    feeds_.set(zmq::sockopt::maxmsgsize, std::int64_t{256});
+    feeds_.set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
+    // The hub admits each reader to each feed. Its setter is not wrapped in every cppzmq.
+    const int on = 1;
+    if (zmq_setsockopt(feeds_.handle(), ZMQ_XPUB_MANUAL, &on, sizeof on) != 0) throw zmq::error_t{};
+  }
+
+  static void bind(zmq::socket_t& socket, const std::string& endpoint) {
+    if (zmq_bind(socket.handle(), endpoint.c_str()) != 0) throw bind_error(endpoint, zmq_errno());
+  }
+
+  void bind_feeds(const ServerOptions& options) {
+    if (!options.feeds.empty()) return bind(feeds_, options.feeds);
+    std::string_view host;
+    std::string_view port;
+    const std::string own = options.listen;
+    if (!split_tcp(own, host, port)) return bind(feeds_, own + ".feeds");
+    // The next port, so that one rule in a firewall is enough; any free one where it is taken.
+    const std::string prefix = "tcp://" + std::string{host} + ":";
+    const int number = std::atoi(std::string{port}.c_str());
+    if (number > 0 && number < 65'535) {
+      if (zmq_bind(feeds_.handle(), (prefix + std::to_string(number + 1)).c_str()) == 0) return;
+    }
+    bind(feeds_, prefix + "*");
+  }
+
+  bool receive_part(zmq::socket_t& socket, zmq::message_t& message) {
+    try {
+      return socket.recv(message, zmq::recv_flags::dontwait).has_value();
+    } catch (const zmq::error_t& error) {
+      if (error.num() == EINTR) return false;
+      throw;
+    }
+  }
+
+  zmq::context_t context_;
+  mutable zmq::socket_t router_;
+  mutable zmq::socket_t feeds_;
+  zmq::message_t message_;
+  int wake_fd_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Server> make_zmq_server(const ServerOptions& options) {
+  try {
+    return std::make_unique<ZmqServer>(options);
+  } catch (const zmq::error_t& error) {
+    throw Error{Errc::usage,
+                std::string{"a socket cannot be made ("} + error.what() + "): raise the limit on open files"};
+  }
+}
+
+bool is_loopback(const std::string& endpoint) {
+  std::string_view host;
+  std::string_view port;
+  if (!split_tcp(endpoint, host, port))
+    return endpoint.starts_with("ipc://") || endpoint.starts_with("inproc://");
+  return host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo";
+}
+
+}  // namespace laban::transport
