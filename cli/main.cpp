@@ -27,6 +27,10 @@ static int run(int argc, char** argv) {
   });
   std::function<int()> action;
   for (auto add : commands()) add(program, action);
+  if (argc > 1 && argv[1][0] != '-' && program.get_subcommand_no_throw(argv[1]) == nullptr) {
+    std::cerr << "laban: there is no subcommand '" << argv[1] << "': see laban --help\n";
+    return exit_unusable;
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
