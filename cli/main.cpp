@@ -17,6 +17,11 @@ Command::Command(AddCommand add) {
   commands().push_back(add);
 }
 
+static bool has_subcommand(const CLI::App& program, const std::string& name) {
+  const auto named = program.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
+  return !named.empty();
+}
+
 static int run(int argc, char** argv) {
   CLI::App program{"Laban: a choreography event bus, and a process monitor that only listens.", "laban"};
   program.require_subcommand(1);
@@ -27,7 +32,7 @@ static int run(int argc, char** argv) {
   });
   std::function<int()> action;
   for (auto add : commands()) add(program, action);
-  if (argc > 1 && argv[1][0] != '-' && program.get_subcommand_no_throw(argv[1]) == nullptr) {
+  if (argc > 1 && argv[1][0] != '-' && !has_subcommand(program, argv[1])) {
     std::cerr << "laban: there is no subcommand '" << argv[1] << "': see laban --help\n";
     return exit_unusable;
   }
