@@ -1,0 +1,116 @@
+// bus/patterns/outbox.cpp - rows in, confirmed events out, nothing in between that a crash could lose or say
+// twice.
+#include "bus/patterns/outbox.hpp"
+
+#include "bus/patterns/stored_event.hpp"
+#include "laban/error.hpp"
+
+namespace laban::patterns {
+
+namespace {
+
+constexpr int read_at_once = 256;
+
+std::int64_t highest_number(const Database& database) {
+  return database.first<std::int64_t>("SELECT seq FROM sqlite_sequence WHERE name = 'laban_outbox'").value_or(0);
+}
+
+}  // namespace
+
+Outbox::Outbox(Database& database) : database_(database) {
+  // AUTOINCREMENT, because a number that was confirmed and removed must not come back for another event.
+  database_.execute(
+      "CREATE TABLE IF NOT EXISTS laban_outbox("
+      " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, type TEXT NOT NULL,"
+      " correlationid TEXT NOT NULL, envelope BLOB NOT NULL, refused TEXT);"
+      "CREATE TABLE IF NOT EXISTS laban_producer(base INTEGER NOT NULL)");
+  base_ = database_.first<std::int64_t>("SELECT base FROM laban_producer");
+  newest_ = highest_number(database_);
+  unsaid_ = database_.first<std::int64_t>("SELECT count(*) FROM laban_outbox WHERE refused IS NULL").value_or(0);
+}
+
+void Outbox::put(Database& database, const NewEvent& event) {
+  const auto envelope = store(event);
+  database.run("INSERT INTO laban_outbox(id, type, correlationid, envelope) VALUES (?, ?, ?, ?)", event.id, event.type,
+               event.correlationid, std::span<const std::byte>{envelope});
+}
+
+void Outbox::committed() {
+  const auto highest = highest_number(database_);
+  unsaid_ += highest - newest_;
+  newest_ = highest;
+}
+
+// The hub knows which sequences of this producer it has stored: what a crash left open is settled by asking,
+// not by guessing.
+bool Outbox::meet(Bus& bus) {
+  if (met_) return true;
+  const auto stored = bus.last_sequence(std::chrono::milliseconds{0});
+  if (!stored) return false;
+  const auto last = static_cast<std::int64_t>(*stored);
+  database_.execute("BEGIN IMMEDIATE");
+  if (!base_) {
+    base_ = last;
+    database_.run("INSERT INTO laban_producer(base) VALUES (?)", last);
+  }
+  const std::int64_t known = last - *base_;
+  if (known > newest_) {
+    database_.execute("ROLLBACK");
+    throw Error(Errc::storage, database_.file().string() + " is older than the hub's log (" + std::to_string(newest_) +
+                                   " facts said, the hub has " + std::to_string(known) + "): put back the newer file");
+  }
+  database_.run("DELETE FROM laban_outbox WHERE number <= ? AND refused IS NULL", known);
+  database_.execute("COMMIT");
+  unsaid_ = database_.first<std::int64_t>("SELECT count(*) FROM laban_outbox WHERE refused IS NULL").value_or(0);
+  next_ = std::max<std::int64_t>(known, 0) + 1;
+  met_ = true;
+  return true;
+}
+
+void Outbox::say(Bus& bus) {
+  if (unsaid_ == 0 || !meet(bus)) return;
+  bool window_is_full = false;
+  while (next_ <= newest_ && !window_is_full) {
+    std::vector<std::pair<std::int64_t, NewEvent>> rows;
+    database_.each(
+        "SELECT number, envelope FROM laban_outbox WHERE number >= ? AND refused IS NULL"
+        " ORDER BY number LIMIT ?",
+        [&](const Row& row) { rows.emplace_back(row.integer(0), restore(row.bytes(1))); }, next_, read_at_once);
+    if (rows.empty()) return;
+    for (auto& [number, event] : rows) {
+      event.sequence = static_cast<std::uint64_t>(number + *base_);
+      window_is_full = !bus.try_publish(std::move(event));
+      if (window_is_full) break;
+      next_ = number + 1;
+    }
+  }
+}
+
+void Outbox::confirmed(const Confirm& confirm) {
+  if (!base_) return;
+  if (confirm.refused) ++refused_;
+  settled_.push_back({static_cast<std::int64_t>(confirm.sequence) - *base_,
+                      confirm.refused ? (confirm.reason.empty() ? "refused" : confirm.reason) : ""});
+  --unsaid_;
+}
+
+void Outbox::forget() {
+  for (std::size_t first = 0; first < settled_.size();) {
+    if (!settled_[first].refusal.empty()) {
+      database_.run("UPDATE laban_outbox SET refused = ? WHERE number = ?", settled_[first].refusal,
+                    settled_[first].number);
+      ++first;
+      continue;
+    }
+    auto last = first;
+    while (last + 1 < settled_.size() && settled_[last + 1].refusal.empty() &&
+           settled_[last + 1].number == settled_[last].number + 1)
+      ++last;
+    database_.run("DELETE FROM laban_outbox WHERE number BETWEEN ? AND ?", settled_[first].number,
+                  settled_[last].number);
+    first = last + 1;
+  }
+  settled_.clear();
+}
+
+}  // namespace laban::patterns

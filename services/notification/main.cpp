@@ -1,0 +1,12 @@
+// services/notification/main.cpp - the notification service.
+#include "laban/stop.hpp"
+#include "services/notification/notification.hpp"
+
+int main(int argc, char** argv) {
+  return shop::serve(argc, argv, "notification", "Tells customers how their orders ended.",
+                     [](const shop::Options& options) {
+                       laban::patterns::Participant bus{options.participant(notification::tables)};
+                       notification::join(bus);
+                       bus.run(laban::stop_on_signal());
+                     });
+}

@@ -1,0 +1,12 @@
+// services/payment/main.cpp - the payment service.
+#include "laban/stop.hpp"
+#include "services/payment/payment.hpp"
+
+int main(int argc, char** argv) {
+  return shop::serve(argc, argv, "payment", "Takes the money for every order placed.",
+                     [](const shop::Options& options) {
+                       laban::patterns::Participant bus{options.participant(payment::tables)};
+                       payment::join(bus, options.chance);
+                       bus.run(laban::stop_on_signal());
+                     });
+}

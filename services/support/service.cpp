@@ -1,0 +1,69 @@
+// services/support/service.cpp - options, chances and the one catch of a sample service.
+#include "services/support/service.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+namespace shop {
+
+std::uint64_t drawn(std::uint64_t seed, std::string_view question, std::string_view about, std::uint64_t below) {
+  // FNV-1a and a final mix: the same on every machine and in every release, which std::hash does not promise.
+  std::uint64_t hash = 0xcbf29ce484222325u ^ seed;
+  const auto add = [&](std::string_view text) {
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    hash = (hash ^ 0xffu) * 0x100000001b3u;
+  };
+  add(question);
+  add(about);
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
+  hash ^= hash >> 31;
+  return below == 0 ? 0 : hash % below;
+}
+
+bool Chance::strikes(std::string_view question, std::string_view order) const {
+  constexpr std::uint64_t resolution = 1'000'000'000;
+  return static_cast<double>(drawn(seed, question, order, resolution)) < rate * resolution;
+}
+
+laban::patterns::ParticipantOptions Options::participant(std::string tables) const {
+  laban::patterns::ParticipantOptions options;
+  options.bus.service = name;
+  options.bus.hub.endpoint = hub;
+  options.database = data / (name + ".db");
+  options.tables = std::move(tables);
+  return options;
+}
+
+int serve(int argc, char** argv, std::string name, const std::string& what_it_does,
+          const std::function<void(const Options&)>& run, const std::function<void(CLI::App&)>& more) {
+  Options options;
+  options.name = std::move(name);
+  options.data = ".";
+  CLI::App program{what_it_does, options.name};
+  program.add_option("--hub", options.hub, "the hub's address")
+      ->envname("LABAN_HUB")
+      ->default_str("tcp://127.0.0.1:5570");
+  program.add_option("--data", options.data, "the directory of the service's database")->capture_default_str();
+  program.add_option("--fail-rate", options.chance.rate, "how many of the orders that come here fail here, 0 to 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  program.add_option("--seed", options.chance.seed, "decides which of them")->capture_default_str();
+  if (more) more(program);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    std::filesystem::create_directories(options.data);
+    run(options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << options.name << ": " << error.what() << '\n';
+    return 2;
+  }
+}
+
+}  // namespace shop
