@@ -119,6 +119,10 @@ class Bus {
   // Handles the events that are waiting, for at most `wait`; returns how many. This is how tests drive a Bus.
   std::size_t poll(std::chrono::milliseconds wait);
 
+  // Declares the queue of on() and its bindings, and waits until the hub has said that they are there, so that no event
+  // published from then on misses this service; false if it did not within `wait`. Call after the last on() and before run().
+  bool wait_until_ready(std::chrono::milliseconds wait);
+
   // True once the hub answered; false while it is not there or gone.
   bool connected() const;
   bool wait_until_connected(std::chrono::milliseconds wait);
