@@ -33,6 +33,8 @@ struct Progress {
   Timestamp hub_time{};            // the hub's clock when it said so
   bool ready = false;              // the hub has accepted the subscription
   bool connected = false;
+  std::uint64_t log_id = 0;        // which log the offsets count in; 0 until the hub has said so
+  std::uint32_t generation = 0;    // grows when that log was restored from a backup
 };
 
 class Subscriber {
