@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bus/routing/string_map.hpp"
+
 namespace laban::routing {
 
 inline constexpr std::size_t topic_bytes_max = 255;  // of a pattern and of a routing key
@@ -68,8 +70,6 @@ class TopicTrie {
   static constexpr NodeId root = 0;
 
   struct Node {
-    NodeId parent = none;
-    WordId word = none;  // the literal that leads here; none for `*`, `#` and the root
     NodeId star = none;
     NodeId hash = none;
     std::uint32_t literals = 0;      // literal children
@@ -84,16 +84,15 @@ class TopicTrie {
 
   const std::vector<NodeId>& reach(std::string_view key) const;
   void reach_node(NodeId node, std::vector<NodeId>& set) const;
-  NodeId child(NodeId parent, std::string_view word);
+  NodeId make_child(NodeId parent, std::string_view word);
   NodeId find_child(NodeId parent, std::string_view word) const;
-  NodeId new_node(NodeId parent);
-  void prune(NodeId node);
+  void drop_child(NodeId parent, std::string_view word, NodeId child);
+  void prune(const std::vector<NodeId>& path, const std::vector<std::string_view>& words);
   static std::uint64_t pair(std::uint32_t high, std::uint32_t low) { return std::uint64_t{high} << 32 | low; }
 
   std::vector<Node> nodes_;
   std::vector<NodeId> free_nodes_;
-  absl::flat_hash_map<std::string, Word> words_;
-  std::vector<const std::string*> word_names_;  // not owned: only to find a word again when its last use goes
+  StringMap<Word> words_;
   std::vector<WordId> free_words_;
   absl::flat_hash_map<std::uint64_t, NodeId> edges_;         // (node, word) -> node
   absl::flat_hash_map<std::uint64_t, std::uint32_t> slots_;  // (node, value) -> place in Node::values

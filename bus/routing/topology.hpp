@@ -78,8 +78,8 @@ struct Explanation {
 };
 
 struct Lint {
-  std::string code;     // binding-never-matches, alternate-missing, dead-letter-missing, exchange-reaches-nothing,
-                        // queue-unbound, exchange-cycle, binding-redundant
+  std::string code;     // binding-never-matches, binding-literal-wildcard, binding-redundant, alternate-missing,
+                        // dead-letter-missing, exchange-reaches-nothing
   std::string subject;  // the exchange or queue
   std::string message;
 };
