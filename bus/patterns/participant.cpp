@@ -163,6 +163,10 @@ void Participant::transact(const std::function<void(Transaction&)>& action) {
   impl_->transact(action);
 }
 
+bool Participant::wait_until_ready(std::chrono::milliseconds wait) {
+  return impl_->bus.wait_until_ready(wait);
+}
+
 void Participant::run(std::stop_token stop) {
   while (!stop.stop_requested()) poll(100ms);
   flush(impl_->options.bus.linger);

@@ -1,11 +1,10 @@
 // services/inventory/main.cpp - the inventory service.
-#include "laban/stop.hpp"
 #include "services/inventory/inventory.hpp"
 
 int main(int argc, char** argv) {
   return shop::serve(argc, argv, "inventory", "Reserves stock for every order paid.", [](const shop::Options& options) {
     laban::patterns::Participant bus{options.participant(inventory::tables)};
     inventory::join(bus, options.chance);
-    bus.run(laban::stop_on_signal());
+    shop::work(bus, options);
   });
 }

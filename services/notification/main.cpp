@@ -1,5 +1,4 @@
 // services/notification/main.cpp - the notification service.
-#include "laban/stop.hpp"
 #include "services/notification/notification.hpp"
 
 int main(int argc, char** argv) {
@@ -7,6 +6,6 @@ int main(int argc, char** argv) {
                      [](const shop::Options& options) {
                        laban::patterns::Participant bus{options.participant(notification::tables)};
                        notification::join(bus);
-                       bus.run(laban::stop_on_signal());
+                       shop::work(bus, options);
                      });
 }

@@ -1,5 +1,4 @@
 // services/payment/main.cpp - the payment service.
-#include "laban/stop.hpp"
 #include "services/payment/payment.hpp"
 
 int main(int argc, char** argv) {
@@ -7,6 +6,6 @@ int main(int argc, char** argv) {
                      [](const shop::Options& options) {
                        laban::patterns::Participant bus{options.participant(payment::tables)};
                        payment::join(bus, options.chance);
-                       bus.run(laban::stop_on_signal());
+                       shop::work(bus, options);
                      });
 }

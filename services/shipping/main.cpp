@@ -1,5 +1,4 @@
 // services/shipping/main.cpp - the shipping service.
-#include "laban/stop.hpp"
 #include "services/shipping/shipping.hpp"
 
 int main(int argc, char** argv) {
@@ -7,6 +6,6 @@ int main(int argc, char** argv) {
                      [](const shop::Options& options) {
                        laban::patterns::Participant bus{options.participant(shipping::tables)};
                        shipping::join(bus, options.chance);
-                       bus.run(laban::stop_on_signal());
+                       shop::work(bus, options);
                      });
 }

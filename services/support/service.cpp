@@ -5,7 +5,11 @@
 
 #include <iostream>
 
+#include "laban/stop.hpp"
+
 namespace shop {
+
+using namespace std::chrono_literals;
 
 std::uint64_t drawn(std::uint64_t seed, std::string_view question, std::string_view about, std::uint64_t below) {
   // FNV-1a and a final mix: the same on every machine and in every release, which std::hash does not promise.
@@ -34,6 +38,19 @@ laban::patterns::ParticipantOptions Options::participant(std::string tables) con
   options.database = data / (name + ".db");
   options.tables = std::move(tables);
   return options;
+}
+
+void work(laban::patterns::Participant& bus, const Options& options, const std::function<void()>& meanwhile) {
+  const auto stop = laban::stop_on_signal();
+  while (!bus.wait_until_ready(200ms))
+    if (stop.stop_requested()) return;
+  std::cout << options.name << ": ready" << std::endl;
+  if (!meanwhile) return bus.run(stop);
+  while (!stop.stop_requested()) {
+    meanwhile();
+    bus.poll(10ms);
+  }
+  bus.flush(5s);
 }
 
 int serve(int argc, char** argv, std::string name, const std::string& what_it_does,

@@ -37,6 +37,10 @@ struct Options {
   laban::patterns::ParticipantOptions participant(std::string tables) const;
 };
 
+// Waits for the hub, prints `NAME: ready` when nothing that is announced from now on can miss the service, and handles
+// events until the process is told to stop. `meanwhile` is called between events, if only a few times a second.
+void work(laban::patterns::Participant& bus, const Options& options, const std::function<void()>& meanwhile = {});
+
 // main() of a service: reads the options, runs, turns an Error into one line and exit code 2. `more` adds
 // options of the service's own.
 int serve(int argc, char** argv, std::string name, const std::string& what_it_does,

@@ -107,6 +107,9 @@ class Participant {
   // Does something of the service's own accord, in a transaction of its own: placing an order, for example.
   void transact(const std::function<void(Transaction&)>& action);
 
+  // Declares the service's queue and bindings and waits until the hub has them; false if it did not within `wait`.
+  bool wait_until_ready(std::chrono::milliseconds wait);
+
   // Handles events and says what the outbox holds until stop is requested; then says the rest, for at most
   // the bus's linger.
   void run(std::stop_token stop);
