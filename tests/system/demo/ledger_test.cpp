@@ -32,7 +32,7 @@ bool is_wrong(OrderRecord order, const std::function<void(OrderRecord&)>& damage
 
 }  // namespace
 
-TEST_CASE("demo: an order charged, refunded, shipped or told twice is a contradiction (G151)") {
+TEST_CASE("demo: an order charged, refunded, shipped or told twice is a contradiction (G153)") {
   const auto order = compensated_late();
   CHECK(order.contradiction().empty());
   CHECK(is_wrong(order, [](OrderRecord& it) { it.charges = 2; }));
@@ -42,7 +42,7 @@ TEST_CASE("demo: an order charged, refunded, shipped or told twice is a contradi
   CHECK(is_wrong(order, [](OrderRecord& it) { it.parcels = 2; }));
 }
 
-TEST_CASE("demo: an order that is compensated and not all undone is a contradiction (G151)") {
+TEST_CASE("demo: an order that is compensated and not all undone is a contradiction (G153)") {
   const auto order = compensated_late();
   CHECK(is_wrong(order, [](OrderRecord& it) { it.refunds = 0; }));
   CHECK(is_wrong(order, [](OrderRecord& it) { it.releases = 0; }));
