@@ -104,11 +104,29 @@ struct RetentionResult {
   std::string reason;  // what holds it up, where something does
 };
 
+// What to copy for a backup. What it names does not change, so another thread may copy it while the journal
+// goes on; retention waits until the plan is gone.
+struct BackupPlan {
+  struct Source {
+    std::string path;
+    std::string name;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Source> sources;
+  std::string continuation_name;  // the copy's last, empty segment: it begins the next generation
+  std::vector<std::byte> continuation;
+  std::uint64_t head = 0;
+  std::shared_ptr<void> hold;
+};
+
 struct BackupResult {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
   std::uint64_t head = 0;  // the newest event in the copy
 };
+
+// Copies into an empty or missing directory and checks the copy. Throws Error(storage). On any thread.
+BackupResult copy_backup(FileSystem& files, const BackupPlan& plan, const std::string& directory);
 
 struct Stats {
   std::uint64_t commits = 0;
@@ -201,9 +219,8 @@ class Journal {
   // Drops at most one segment, from the oldest. Drops nothing that no saved checkpoint covers.
   RetentionResult retain(const Retention& retention);
 
-  // Copies what is synced into an empty or missing directory. The copy has the next generation. Throws
-  // Error(storage).
-  BackupResult backup(const std::string& directory);
+  // What copy_backup() needs for a consistent copy of the log as it is now; syncs it. Throws Error(storage).
+  BackupPlan plan_backup();
 
   // Fills a missing spare segment now; only without the helper thread. False where the disk did not take it.
   bool prepare();

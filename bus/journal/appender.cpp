@@ -1,0 +1,205 @@
+// bus/journal/appender.cpp - write, sync, mark, and go on in the next segment.
+#include "bus/journal/appender.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace laban::journal {
+namespace {
+
+bool is_full(int error) {
+  return error == ENOSPC || error == EDQUOT;
+}
+
+}  // namespace
+
+Appender::Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments,
+                   Spares& spares)
+    : files_(files),
+      directory_(std::move(directory)),
+      segment_bytes_(segment_bytes),
+      segments_(segments),
+      spares_(spares) {}
+
+void Appender::fail(std::string reason) {
+  failed_ = true;
+  reason_ = std::move(reason);
+}
+
+Appender::Outcome Appender::refuse(int error, const std::string& doing) {
+  const auto what = doing + " in " + directory_ + " failed: " + error_text(error);
+  if (is_full(error)) {
+    reason_ = what + ": make room on the disk, what was stored is whole";
+    return Outcome::no_space;
+  }
+  fail(what + ": check the disk, then start again; nothing more is confirmed until then");
+  return Outcome::failed;
+}
+
+// The header is on the disk before the file gets its name, so a segment whose header cannot be read is always
+// damage.
+int Appender::begin_segment(const std::string& path, std::uint64_t size, bool allocate) {
+  auto opened = files_.open(path, allocate ? OpenMode::create : OpenMode::write);
+  if (!opened.value) return opened.error;
+  if (allocate) {
+    if (const int error = opened.value->allocate(size)) return error;
+  }
+  SegmentHeader header;
+  header.previous = head_.previous;
+  header.log_id = head_.log_id;
+  header.generation = head_.generation;
+  header.base = head_.position;
+  header.next_offset = head_.next_offset;
+  header.recordedtime = head_.recordedtime;
+  std::array<std::byte, segment_header_bytes> bytes;
+  encode(header, bytes);
+  if (const int error = write_fully(*opened.value, 0, bytes)) return error;
+  if (const int error = opened.value->sync_data()) return is_full(error) ? EIO : error;
+  Segment segment;
+  segment.header = header;
+  segment.file_bytes = size;
+  segment.indexed = true;
+  segment.end = segment.first_position();
+  if (const int error = files_.rename(path, directory_ + "/" + segment.name())) return error;
+  if (const int error = files_.sync_directory(directory_)) return is_full(error) ? EIO : error;
+
+  file_ = std::move(opened.value);
+  segment.file = file_;
+  head_.position = segment.end;
+  head_.synced = segment.end;
+  head_.synced_offset = head_.next_offset;
+  segments_.add(std::move(segment));
+  return 0;
+}
+
+Appender::Outcome Appender::create(const Head& head) {
+  head_ = head;
+  return rotate(0);
+}
+
+Appender::Outcome Appender::rotate(std::uint64_t bytes_needed) {
+  if (dirty()) {
+    if (const auto outcome = sync(); outcome != Outcome::ok) return outcome;
+  }
+  const auto needed = segment_header_bytes + bytes_needed + batch_header_bytes;  // a mark always fits behind
+  if (needed <= segment_bytes_) {
+    if (const auto spare = spares_.take(); !spare.empty()) {
+      const int error = begin_segment(spare, segment_bytes_, false);
+      return error == 0 ? Outcome::ok : refuse(error, "beginning a new segment");
+    }
+  }
+  ++counters_.spares_missed;
+  const auto path = directory_ + "/next.filling";
+  const int error = begin_segment(path, std::max(needed, segment_bytes_), true);
+  if (error == 0) return Outcome::ok;
+  files_.remove(path);
+  return refuse(error, "beginning a new segment");
+}
+
+int Appender::resume(const Head& head) {
+  head_ = head;
+  auto& segment = segments_.newest();
+  auto opened = files_.open(segments_.path(segment), OpenMode::write);
+  if (!opened.value) return opened.error;
+  file_ = std::move(opened.value);
+  segment.file = file_;
+  std::vector<std::byte> piece(1 << 20);
+  for (auto at = std::max(head_.synced, segment.first_position()); at < head_.position;) {
+    const auto part = std::span{piece}.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), head_.position - at)));
+    const auto got = read_fully(*file_, at - segment.header.base, part);
+    if (got.bytes != part.size()) return got.error != 0 ? got.error : EIO;
+    if (const int error = write_fully(*file_, at - segment.header.base, part)) return error;
+    at += part.size();
+  }
+  if (dirty()) {
+    if (const int error = file_->sync_data()) return error;
+  }
+  head_.synced = head_.position;
+  head_.synced_offset = head_.next_offset;
+  mark(false);
+  return 0;
+}
+
+Appender::Outcome Appender::write(Group& group, std::int64_t recordedtime) {
+  if (failed_) return Outcome::failed;
+  const auto batch = group.batch();
+  const auto& segment = segments_.newest();
+  if (head_.position - segment.header.base + batch.size() + batch_header_bytes > segment.file_bytes) {
+    if (const auto outcome = rotate(batch.size()); outcome != Outcome::ok) return outcome;
+  }
+  BatchHeader header;
+  header.length = static_cast<std::uint32_t>(batch.size());
+  header.previous = head_.previous;
+  header.log_id = head_.log_id;
+  header.generation = head_.generation;
+  header.count = group.count();
+  header.position = head_.position;
+  header.first_offset = head_.next_offset;
+  header.recordedtime = std::max(recordedtime, head_.recordedtime);
+  header.synced = head_.synced;
+  const auto crc = seal_batch(header, batch);
+
+  auto& tail = segments_.newest();
+  if (const int error = write_fully(*file_, head_.position - tail.header.base, batch)) {
+    const auto outcome = refuse(error, "writing to the log");
+    if (outcome == Outcome::no_space && !dirty()) mark(false);  // part of the group may lie over the old one
+    return outcome;
+  }
+  head_.position += batch.size();
+  head_.previous = crc;
+  head_.next_offset += group.events();
+  head_.recordedtime = header.recordedtime;
+  tail.note(header);
+  tail.end = head_.position;
+  ++counters_.commits;
+  counters_.records += group.count();
+  counters_.bytes += batch.size();
+  return Outcome::ok;
+}
+
+Appender::Outcome Appender::sync() {
+  if (failed_) return Outcome::failed;
+  if (!dirty()) return Outcome::ok;
+  // A full disk at a sync is a failed sync like any other: what the kernel dropped, it will not write later.
+  if (const int error = file_->sync_data()) return refuse(is_full(error) ? EIO : error, "syncing the log");
+  ++counters_.syncs;
+  head_.synced = head_.position;
+  head_.synced_offset = head_.next_offset;
+  mark(false);
+  return Outcome::ok;
+}
+
+void Appender::mark(bool closed) {
+  if (failed_) return;
+  const auto& segment = segments_.newest();
+  const auto at = head_.position - segment.header.base;
+  if (at + batch_header_bytes > segment.file_bytes) return;
+  BatchHeader header;
+  header.flags = static_cast<std::uint8_t>(batch_mark | (closed ? batch_closed : 0));
+  header.previous = head_.previous;
+  header.log_id = head_.log_id;
+  header.generation = head_.generation;
+  header.position = head_.position;
+  header.first_offset = head_.next_offset;
+  header.recordedtime = head_.recordedtime;
+  header.synced = head_.position;
+  std::array<std::byte, batch_header_bytes> bytes;
+  seal_batch(header, bytes);
+  // A mark that cannot be written is worth no more than none; the next write meets the same disk and says so.
+  if (write_fully(*file_, at, bytes) != 0) return;
+}
+
+bool Appender::mark_durably() {
+  mark(true);
+  if (const int error = file_->sync_data()) {
+    refuse(is_full(error) ? EIO : error, "syncing the log");
+    return false;
+  }
+  return true;
+}
+
+}  // namespace laban::journal
