@@ -31,7 +31,7 @@ struct Finding {
 enum class NodeKind : std::uint8_t {
   task,           // all kinds of task, choreography tasks too; Node::element keeps the BPMN name
   call_activity,  // one step, whatever it calls
-  sub_process,  // embedded; see Node::body. Drawn without content it is a step like a task (body is no_index)
+  sub_process,    // embedded; see Node::body. Drawn without content it is a step like a task (body is no_index)
   event_sub_process,
   transaction,
   ad_hoc,
@@ -182,9 +182,8 @@ struct ProcessModel {
   std::vector<PairDeadline> pair_deadlines;
   std::vector<std::string> scope_patterns;  // routing-key patterns; empty: the types that it names
   std::string scope_exchange;               // empty: every exchange
-  std::string
-      correlation;      // payload field that holds the key; empty: correlationid; a list: one event for many
-  bool reruns = false;  // a start after the end begins run 2
+  std::string correlation;   // payload field that holds the key; empty: correlationid; a list: one event for many
+  bool reruns = false;       // a start after the end begins run 2
   bool approximate = false;  // something in it cannot be tracked exactly
   std::vector<Area> areas;
   Location at;

@@ -53,9 +53,7 @@ std::size_t first_invalid(std::string_view text) {
 
 // What the bytes say about their own encoding, as iconv names it; empty: UTF-8.
 std::string encoding_of(std::string_view bytes) {
-  const auto at = [&](std::size_t i) {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0x100u;
-  };
+  const auto at = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0x100u; };
   if (at(0) == 0xff && at(1) == 0xfe && at(2) == 0 && at(3) == 0) return "UTF-32";
   if (at(0) == 0 && at(1) == 0 && at(2) == 0xfe && at(3) == 0xff) return "UTF-32";
   if ((at(0) == 0xff && at(1) == 0xfe) || (at(0) == 0xfe && at(1) == 0xff)) return "UTF-16";
@@ -71,12 +69,10 @@ std::string encoding_of(std::string_view bytes) {
   const std::size_t end = declaration.find(declaration[name], name + 1);
   if (end == std::string_view::npos) return "";
   std::string encoding{declaration.substr(name + 1, end - name - 1)};
-  std::transform(encoding.begin(), encoding.end(), encoding.begin(),
-                 [](unsigned char c) { return std::toupper(c); });
+  std::transform(encoding.begin(), encoding.end(), encoding.begin(), [](unsigned char c) { return std::toupper(c); });
   // A UTF-16 declaration in a text of single bytes is a known slip of exporters: the bytes were re-encoded,
   // the line not.
-  if (encoding == "UTF-8" || encoding == "UTF8" || encoding.rfind("UTF-16", 0) == 0 ||
-      encoding.rfind("UTF-32", 0) == 0)
+  if (encoding == "UTF-8" || encoding == "UTF8" || encoding.rfind("UTF-16", 0) == 0 || encoding.rfind("UTF-32", 0) == 0)
     return "";
   return encoding;
 }
@@ -182,8 +178,7 @@ class Guard {
       refuse(at, "too-many-elements",
              "more than " + std::to_string(limits_.elements) + " XML elements: split the file");
     if (++depth_ > limits_.depth)
-      refuse(at, "too-deep",
-             "elements are nested deeper than " + std::to_string(limits_.depth) + ": flatten the file");
+      refuse(at, "too-deep", "elements are nested deeper than " + std::to_string(limits_.depth) + ": flatten the file");
     std::size_t word = at + 1;  // where the current name begins
     for (std::size_t i = at + 1; i < text_.size() && !refusal_; ++i) {
       const char c = text_[i];
@@ -257,9 +252,9 @@ std::string to_utf8(std::string_view bytes, const std::string& file, std::vector
   if (!encoding.empty()) {
     Conversion converted = convert(bytes, encoding);
     if (converted.replaced > 0)
-      findings.push_back({start, Severity::warning, "encoding",
-                          std::to_string(converted.replaced) + " bytes are not " + quoted(encoding) +
-                              ": they are shown as U+FFFD"});
+      findings.push_back(
+          {start, Severity::warning, "encoding",
+           std::to_string(converted.replaced) + " bytes are not " + quoted(encoding) + ": they are shown as U+FFFD"});
     if (converted.known) return std::move(converted.text);
     findings.push_back({start, Severity::warning, "encoding",
                         "the encoding " + quoted(encoding) + " is not known: the file is read as UTF-8"});
@@ -278,20 +273,19 @@ std::optional<Finding> xml_refusal(std::string_view text, const TextLimits& limi
 
 std::optional<Finding> size_refusal(std::size_t bytes, const TextLimits& limits, const std::string& file) {
   if (bytes <= limits.bytes) return std::nullopt;
-  return Finding{{file, 1, 1},
-                 Severity::error,
-                 "too-large",
-                 "the file has " + std::to_string(bytes) + " bytes, the limit is " +
-                     std::to_string(limits.bytes) + ": split it"};
+  return Finding{
+      {file, 1, 1},
+      Severity::error,
+      "too-large",
+      "the file has " + std::to_string(bytes) + " bytes, the limit is " + std::to_string(limits.bytes) + ": split it"};
 }
 
 void add_finding(std::vector<Finding>& findings, const TextLimits& limits, Finding finding) {
   if (findings.size() < limits.findings) {
     findings.push_back(std::move(finding));
   } else if (findings.size() == limits.findings) {
-    findings.push_back(
-        {finding.at, finding.severity, "too-many-findings",
-         "there are more findings than " + std::to_string(limits.findings) + ": mend these first"});
+    findings.push_back({finding.at, finding.severity, "too-many-findings",
+                        "there are more findings than " + std::to_string(limits.findings) + ": mend these first"});
   } else if (finding.severity == Severity::error) {
     findings.back().severity = Severity::error;  // that a later one was an error must not be lost
   }

@@ -22,8 +22,7 @@ void Reader::connect() {
 
 const Named* Reader::find(std::string_view reference) const {
   auto found = ids_.find(std::string{reference});
-  if (found == ids_.end())
-    found = ids_.find(std::string{local_name(reference)});  // a QName where an id should be
+  if (found == ids_.end()) found = ids_.find(std::string{local_name(reference)});  // a QName where an id should be
   return found == ids_.end() ? nullptr : &found->second;
 }
 
@@ -66,12 +65,10 @@ const Named* Reader::flow_end(const Later& later, const std::string& reference, 
   const Named* named = find(reference);
   if (named == nullptr) {
     say(Severity::error, later.element, "broken-flow",
-        flow + " has the " + what + " " + quoted(reference) +
-            ", which is not in the file: draw the flow again");
+        flow + " has the " + what + " " + quoted(reference) + ", which is not in the file: draw the flow again");
   } else if (named->what == Named::What::ambiguous) {
     say(Severity::error, later.element, "ambiguous-flow",
-        flow + " has the " + what + " " + quoted(reference) +
-            ", an id that stands twice in the file: make ids unique");
+        flow + " has the " + what + " " + quoted(reference) + ", an id that stands twice in the file: make ids unique");
   } else if (named->what != Named::What::node) {
     say(Severity::warning, later.element, "odd-flow",
         flow + " has the " + what + " " + quoted(reference) + ", which is no flow node: it is ignored");
@@ -89,9 +86,8 @@ void Reader::connect_flow(const Later& later) {
   const Named* to = flow_end(later, to_id, "target");
   if (from == nullptr || to == nullptr) return;
   if (from->model != to->model) {
-    approximate(
-        out_.models[from->model], document_.at(later.element), "flow-crosses-pools",
-        "a sequence flow leads from one process into another and is ignored; between pools go message flows");
+    approximate(out_.models[from->model], document_.at(later.element), "flow-crosses-pools",
+                "a sequence flow leads from one process into another and is ignored; between pools go message flows");
     return;
   }
   auto& process = out_.models[from->model];
@@ -116,8 +112,7 @@ bool Reader::usable_flow(ProcessModel& process, pugi::xml_node element, const No
   const Location where = document_.at(element);
   if (from.kind == NodeKind::boundary_event && from.event == EventKind::compensation) {
     say(Severity::warning, where, "compensation-flow",
-        "a sequence flow leaves the compensation event " + quoted(from.name) +
-            ": it is read as an association");
+        "a sequence flow leaves the compensation event " + quoted(from.name) + ": it is read as an association");
     associations_.push_back({element, nullptr, 0});
     return false;
   }
@@ -131,8 +126,7 @@ bool Reader::usable_flow(ProcessModel& process, pugi::xml_node element, const No
     approximate(process, where, "odd-flow", why + " and is ignored");
     return false;
   };
-  if (from.kind == NodeKind::end_event)
-    return refuse("a sequence flow leaves the end event " + quoted(from.name));
+  if (from.kind == NodeKind::end_event) return refuse("a sequence flow leaves the end event " + quoted(from.name));
   if (to.kind == NodeKind::boundary_event)
     return refuse("a sequence flow leads into the boundary event " + quoted(to.name));
   if (from.kind == NodeKind::event_sub_process || to.kind == NodeKind::event_sub_process)
@@ -155,8 +149,7 @@ void Reader::connect_default(const Later& later) {
       out_.models[later.model].flows[found->second.second].from != later.node) {
     if (!flow.empty())
       say(Severity::warning, later.element, "odd-default",
-          "the default flow " + quoted(flow) + " of " + quoted(node.name) +
-              " does not leave it: it is ignored");
+          "the default flow " + quoted(flow) + " of " + quoted(node.name) + " does not leave it: it is ignored");
     return;
   }
   node.default_flow = found->second.second;
@@ -171,8 +164,7 @@ void Reader::connect_boundary(const Later& later) {
       !is_activity(node_of(*host).kind)) {
     say(Severity::error, later.element, "unattached",
         "the boundary event " + quoted(node.name) + " is attached to " +
-            (host_id.empty() ? std::string{"nothing"}
-                             : quoted(host_id) + ", which is no activity of its process") +
+            (host_id.empty() ? std::string{"nothing"} : quoted(host_id) + ", which is no activity of its process") +
             ": attach it to one");
     return;
   }
@@ -218,8 +210,7 @@ void Reader::connect_compensation_throw(const Later& later) {
       node.compensates = named->index;
     } else {
       say(Severity::warning, later.element, "odd-compensation",
-          "the activity " + quoted(reference) +
-              " that is to be undone is not in this process: all are undone");
+          "the activity " + quoted(reference) + " that is to be undone is not in this process: all are undone");
     }
   }
 }
@@ -239,8 +230,7 @@ void Reader::connect_lane(pugi::xml_node lane, const Names& names, std::size_t m
     const std::string_view element = local_name(child.name());
     if (element == "flowNodeRef") {
       const Named* named = find(one_line(child.text().get()));
-      if (named != nullptr && named->what == Named::What::node && named->model == model)
-        node_of(*named).lane = name;
+      if (named != nullptr && named->what == Named::What::node && named->model == model) node_of(*named).lane = name;
     } else if (element == "childLaneSet") {
       for (const auto inner : child.children())
         if (local_name(inner.name()) == "lane") connect_lane(inner, names, model);
@@ -256,8 +246,7 @@ void Reader::connect_message_flow(const Later& later) {
     const Named* named = find(reference);
     if (named == nullptr) {
       say(Severity::warning, later.element, "open-flow",
-          "the message flow " + quoted(later.element.attribute("id").value()) + " has no " + end +
-              " in the file");
+          "the message flow " + quoted(later.element.attribute("id").value()) + " has no " + end + " in the file");
       continue;
     }
     if (named->what != Named::What::node || message == messages_.end() || message->second.empty()) continue;
@@ -276,13 +265,11 @@ void Reader::check_model(ProcessModel& process) {
       approximate(process, node.at, "complex-gateway",
                   "the condition of the complex gateway " + quoted(node.name) + " is not evaluated");
     if (node.kind == NodeKind::ad_hoc)
-      approximate(
-          process, node.at, "ad-hoc",
-          "the completion condition of the ad hoc sub-process " + quoted(node.name) + " is not evaluated");
+      approximate(process, node.at, "ad-hoc",
+                  "the completion condition of the ad hoc sub-process " + quoted(node.name) + " is not evaluated");
     if (node.for_compensation && node.compensates == no_index)
       say(Severity::warning, node.at, "undoes-nothing",
-          "the compensation activity " + quoted(node.name) +
-              " is tied to no compensation event: it can never happen");
+          "the compensation activity " + quoted(node.name) + " is tied to no compensation event: it can never happen");
     if (node.kind == NodeKind::event_sub_process && node.body == no_index)
       say(Severity::warning, node.at, "empty-event-sub-process",
           "the event sub-process " + quoted(node.name) + " has no content: it is ignored");
@@ -305,8 +292,7 @@ void Reader::check_links(ProcessModel& process) {
     const bool throws = node.kind == NodeKind::throw_event;
     if ((throws ? caught : thrown).count({node.scope, node.link}) == 0)
       say(Severity::warning, node.at, "open-link",
-          "the link event " + quoted(node.link) + " has no " + (throws ? "target" : "source") +
-              " of the same name");
+          "the link event " + quoted(node.link) + " has no " + (throws ? "target" : "source") + " of the same name");
   }
 }
 
@@ -319,8 +305,7 @@ void Reader::check_ways(ProcessModel& process) {
   for (NodeIndex i = 0; i < process.nodes.size(); ++i) {
     const auto& node = process.nodes[i];
     const bool apart = node.kind == NodeKind::start_event || node.kind == NodeKind::boundary_event ||
-                       node.kind == NodeKind::event_sub_process || node.for_compensation ||
-                       node.instantiates ||
+                       node.kind == NodeKind::event_sub_process || node.for_compensation || node.instantiates ||
                        (node.kind == NodeKind::catch_event && node.event == EventKind::link);
     if (apart || entered[i]) continue;
     const ScopeIndex scope = node.scope;
@@ -328,8 +313,7 @@ void Reader::check_ways(ProcessModel& process) {
     if (owner != no_index && process.nodes[owner].kind == NodeKind::ad_hoc) continue;
     begins[scope] = true;
     if (started[scope])
-      say(Severity::warning, node.at, "no-way-in",
-          "nothing leads to " + quoted(node.name) + ": it can never happen");
+      say(Severity::warning, node.at, "no-way-in", "nothing leads to " + quoted(node.name) + ": it can never happen");
   }
   for (ScopeIndex scope = 0; scope < process.scopes.size(); ++scope) {
     const NodeIndex owner = process.scopes[scope].owner;
@@ -344,9 +328,8 @@ void Reader::check_ways(ProcessModel& process) {
 void Reader::drop_empty_models() {
   auto& models = out_.models;
   const bool had = !models.empty();
-  models.erase(
-      std::remove_if(models.begin(), models.end(), [](const ProcessModel& m) { return m.nodes.empty(); }),
-      models.end());
+  models.erase(std::remove_if(models.begin(), models.end(), [](const ProcessModel& m) { return m.nodes.empty(); }),
+               models.end());
   if (models.empty() && !has_errors(out_.findings))
     say(Severity::warning, document_.root(), "nothing-to-monitor",
         had ? "no process of the file has a flow node: there is nothing to monitor"

@@ -58,9 +58,8 @@ void Reader::read_diagrams() {
   }
   for (auto& process : out_.models) {
     auto& areas = process.areas;
-    areas.erase(
-        std::remove_if(areas.begin(), areas.end(), [](const Area& area) { return area.drawn.width <= 0; }),
-        areas.end());
+    areas.erase(std::remove_if(areas.begin(), areas.end(), [](const Area& area) { return area.drawn.width <= 0; }),
+                areas.end());
   }
 }
 

@@ -50,8 +50,7 @@ std::string_view Names::bpmn_name(pugi::xml_node element) const {
   return meaning(prefix_of(name)) == Meaning::bpmn ? local_name(name) : std::string_view{};
 }
 
-Document::Document(std::string_view bytes, std::string file, const TextLimits& limits,
-                   std::vector<Finding>& findings)
+Document::Document(std::string_view bytes, std::string file, const TextLimits& limits, std::vector<Finding>& findings)
     : file_(std::move(file)) {
   const auto refuse = [&](const std::optional<Finding>& refusal) {
     if (refusal) findings.push_back(*refusal);
@@ -95,12 +94,10 @@ void Document::accept_root(std::vector<Finding>& findings) {
     names_.adopt(prefix);
   } else if (!is_bpmn_namespace(uri)) {
     const std::string_view text = uri;
-    const bool near =
-        text.find("BPMN") != std::string_view::npos || text.find("bpmn") != std::string_view::npos;
+    const bool near = text.find("BPMN") != std::string_view::npos || text.find("bpmn") != std::string_view::npos;
     if (!near) return foreign("the namespace " + quoted(uri) + " is not BPMN's");
-    findings.push_back(
-        {where, Severity::warning, "odd-namespace",
-         "the namespace " + quoted(uri) + " is not the one of BPMN 2.0: it is read as if it were"});
+    findings.push_back({where, Severity::warning, "odd-namespace",
+                        "the namespace " + quoted(uri) + " is not the one of BPMN 2.0: it is read as if it were"});
     names_.adopt(prefix);
   }
 }

@@ -43,8 +43,7 @@ std::string_view prefix_of(std::string_view name);
 class Document {
  public:
   // Decodes, checks the limits, parses. With an error among the findings root() is null.
-  Document(std::string_view bytes, std::string file, const TextLimits& limits,
-           std::vector<Finding>& findings);
+  Document(std::string_view bytes, std::string file, const TextLimits& limits, std::vector<Finding>& findings);
 
   pugi::xml_node root() const { return root_; }
   const Names& names() const { return names_; }

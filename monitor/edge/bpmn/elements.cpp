@@ -137,8 +137,8 @@ bool is_gateway(NodeKind kind) {
 }
 
 bool opens_scope(NodeKind kind) {
-  return kind == NodeKind::sub_process || kind == NodeKind::event_sub_process ||
-         kind == NodeKind::transaction || kind == NodeKind::ad_hoc;
+  return kind == NodeKind::sub_process || kind == NodeKind::event_sub_process || kind == NodeKind::transaction ||
+         kind == NodeKind::ad_hoc;
 }
 
 bool is_known_aside(std::string_view element) {
@@ -146,9 +146,9 @@ bool is_known_aside(std::string_view element) {
 }
 
 bool is_bpmn_namespace(std::string_view uri) {
-  return uri == "http://www.omg.org/spec/BPMN/20100524/MODEL" ||
-         uri == "http://schema.omg.org/spec/BPMN/2.0" || uri == "http://www.omg.org/spec/BPMN/2.0" ||
-         uri == "http://www.omg.org/spec/BPMN/20100501/MODEL" || uri == "http://www.omg.org/bpmn20";
+  return uri == "http://www.omg.org/spec/BPMN/20100524/MODEL" || uri == "http://schema.omg.org/spec/BPMN/2.0" ||
+         uri == "http://www.omg.org/spec/BPMN/2.0" || uri == "http://www.omg.org/spec/BPMN/20100501/MODEL" ||
+         uri == "http://www.omg.org/bpmn20";
 }
 
 }  // namespace laban::monitor::bpmn

@@ -82,8 +82,7 @@ void Reader::collect_collaboration(pugi::xml_node element, const Names& names) {
       participant.id = text_of(child, "id");
       participant.name = one_line(text_of(child, "name"));
       participant.process = std::string{local_name(text_of(child, "processRef"))};
-      remember(participant.id,
-               {Named::What::participant, 0, static_cast<std::uint32_t>(participants_.size())}, child);
+      remember(participant.id, {Named::What::participant, 0, static_cast<std::uint32_t>(participants_.size())}, child);
       participants_.push_back(std::move(participant));
     } else if (name == "messageFlow") {
       message_flows_.push_back({child, &names, 0});
@@ -108,8 +107,7 @@ void Reader::read_process(pugi::xml_node element, const Names& names) {
   if (model().name.empty()) model().name = pool.empty() ? model().id : pool;
   if (model().id.empty()) {
     model().id = "process_" + std::to_string(out_.models.size());
-    say(Severity::warning, element, "missing-id",
-        "this process has no id: it is called " + quoted(model().id));
+    say(Severity::warning, element, "missing-id", "this process has no id: it is called " + quoted(model().id));
   } else {
     remember(model().id, {Named::What::process, out_.models.size() - 1, 0}, element);
   }
@@ -130,8 +128,7 @@ void Reader::read_process_bindings(pugi::xml_node element, const Names& names) {
   if (deadline.empty()) return;
   process.deadline = parse_duration(deadline);
   if (!process.deadline)
-    say(Severity::error, element, "bad-duration",
-        quoted(deadline) + " is no duration: write it as PT30M or 30m");
+    say(Severity::error, element, "bad-duration", quoted(deadline) + " is no duration: write it as PT30M or 30m");
 }
 
 void Reader::read_content(pugi::xml_node container, const Names& names, ScopeIndex scope) {
@@ -176,8 +173,8 @@ void Reader::remember(const std::string& id, Named named, pugi::xml_node element
   }
 }
 
-void Reader::read_node(pugi::xml_node element, const Names& names, std::string_view element_name,
-                       NodeKind kind, ScopeIndex scope) {
+void Reader::read_node(pugi::xml_node element, const Names& names, std::string_view element_name, NodeKind kind,
+                       ScopeIndex scope) {
   out_.element_counts[std::string{element_name}]++;
   if (++node_count_ > most_nodes) {
     say(Severity::error, element, "too-many-nodes",
@@ -218,8 +215,7 @@ void Reader::read_node(pugi::xml_node element, const Names& names, std::string_v
   const Later later{element, nullptr, model_index, index};
   if (node.kind == NodeKind::boundary_event) boundaries_.push_back(later);
   if (element.attribute("default")) defaults_.push_back(later);
-  if (node.event == EventKind::compensation && node.kind != NodeKind::boundary_event)
-    throws_.push_back(later);
+  if (node.event == EventKind::compensation && node.kind != NodeKind::boundary_event) throws_.push_back(later);
   model().nodes.push_back(std::move(node));
   if (!opens_scope(model().nodes[index].kind)) return;
 
@@ -254,8 +250,8 @@ void Reader::read_activity(pugi::xml_node element, const Names& names, Node& nod
       node.repeats = Repeats::loop;
       node.may_run_zero_times = is_true(child.attribute("testBefore"));
     } else if (name == "multiInstanceLoopCharacteristics") {
-      node.repeats = is_true(child.attribute("isSequential")) ? Repeats::sequential_instances
-                                                              : Repeats::parallel_instances;
+      node.repeats =
+          is_true(child.attribute("isSequential")) ? Repeats::sequential_instances : Repeats::parallel_instances;
     }
   }
   for (const char* quantity : {"startQuantity", "completionQuantity"}) {
@@ -266,8 +262,7 @@ void Reader::read_activity(pugi::xml_node element, const Names& names, Node& nod
 }
 
 void Reader::read_event(pugi::xml_node element, const Names& names, Node& node) {
-  node.interrupting =
-      !is_false(element.attribute("cancelActivity")) && !is_false(element.attribute("isInterrupting"));
+  node.interrupting = !is_false(element.attribute("cancelActivity")) && !is_false(element.attribute("isInterrupting"));
   node.all_of = is_true(element.attribute("parallelMultiple"));
   for (const auto child : element.children()) {
     const Names inner{&names, child};
@@ -281,8 +276,7 @@ void Reader::read_event(pugi::xml_node element, const Names& names, Node& node) 
   }
   if (node.kind == NodeKind::end_event) {
     if (node.event == EventKind::error) node.outcome = Outcome::failed;
-    if (node.event == EventKind::cancel || node.event == EventKind::compensation)
-      node.outcome = Outcome::compensated;
+    if (node.event == EventKind::cancel || node.event == EventKind::compensation) node.outcome = Outcome::compensated;
     const std::string outcome = laban_value(element, names, "outcome");
     if (outcome == "completed") node.outcome = Outcome::completed;
     if (outcome == "failed") node.outcome = Outcome::failed;
@@ -338,16 +332,15 @@ void Reader::read_bindings(pugi::xml_node element, const Names& names, Node& nod
   }
   const std::string deadline = laban_value(element, names, "deadline");
   if (!deadline.empty() && !(node.deadline = parse_duration(deadline)))
-    say(Severity::error, element, "bad-duration",
-        quoted(deadline) + " is no duration: write it as PT30M or 30m");
+    say(Severity::error, element, "bad-duration", quoted(deadline) + " is no duration: write it as PT30M or 30m");
 }
 
 std::string Reader::text_of(pugi::xml_node element, const char* attribute) {
   const std::string_view value = element.attribute(attribute).value();
   if (value.size() <= limits_.name) return std::string{value};
   say(Severity::error, element, "name-too-long",
-      std::string{"the attribute "} + attribute + " has " + std::to_string(value.size()) +
-          " bytes, the limit is " + std::to_string(limits_.name) + ": shorten it");
+      std::string{"the attribute "} + attribute + " has " + std::to_string(value.size()) + " bytes, the limit is " +
+          std::to_string(limits_.name) + ": shorten it");
   return std::string{};
 }
 
@@ -356,8 +349,7 @@ std::string Reader::text_of(pugi::xml_node element, const char* attribute) {
 std::string Reader::laban_value(pugi::xml_node element, const Names& names, std::string_view key) {
   for (const auto attribute : element.attributes()) {
     const std::string_view name = attribute.name();
-    if (name.size() > key.size() && local_name(name) == key &&
-        names.meaning(prefix_of(name)) == Names::Meaning::laban)
+    if (name.size() > key.size() && local_name(name) == key && names.meaning(prefix_of(name)) == Names::Meaning::laban)
       return one_line(text_of(element, attribute.name()));
   }
   for (const auto extension : element.children()) {
@@ -365,16 +357,14 @@ std::string Reader::laban_value(pugi::xml_node element, const Names& names, std:
     for (const auto properties : extension.children())
       for (const auto property : properties.children()) {
         const std::string_view name = property.attribute("name").value();
-        if (local_name(property.name()) == "property" && name.substr(0, 6) == "laban:" &&
-            name.substr(6) == key)
+        if (local_name(property.name()) == "property" && name.substr(0, 6) == "laban:" && name.substr(6) == key)
           return one_line(text_of(property, "value"));
       }
   }
   return {};
 }
 
-std::vector<std::string> Reader::laban_values(pugi::xml_node element, const Names& names,
-                                              std::string_view key) {
+std::vector<std::string> Reader::laban_values(pugi::xml_node element, const Names& names, std::string_view key) {
   std::vector<std::string> out;
   const std::string all = laban_value(element, names, key);
   for (std::size_t from = 0; from < all.size();) {

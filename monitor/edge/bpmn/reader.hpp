@@ -100,14 +100,13 @@ class Reader {
   const TextLimits& limits_;
   DefinitionFile& out_;
   std::unordered_map<std::string, Named> ids_;
-  std::unordered_map<std::string, std::string> messages_;  // id to name: messages
-  std::unordered_map<std::string, std::string> signals_;   // id to name: signals, errors, escalations
+  std::unordered_map<std::string, std::string> messages_;               // id to name: messages
+  std::unordered_map<std::string, std::string> signals_;                // id to name: signals, errors, escalations
   std::unordered_map<std::string, pugi::xml_node> shared_definitions_;  // event definitions at the root
   std::vector<Participant> participants_;
   std::vector<Later> flows_, defaults_, boundaries_, associations_, lanes_, message_flows_, throws_;
   std::unordered_map<std::string, std::pair<std::size_t, std::uint32_t>> flow_ids_;  // model and index
-  std::unordered_map<std::string, std::pair<std::string, std::string>>
-      flow_ends_;  // by incoming and outgoing elements
+  std::unordered_map<std::string, std::pair<std::string, std::string>> flow_ends_;  // by incoming and outgoing elements
   bool flow_ends_known_ = false;
   std::vector<std::unique_ptr<Names>> kept_names_;
   std::size_t node_count_ = 0;

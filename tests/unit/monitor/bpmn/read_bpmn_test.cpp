@@ -61,19 +61,18 @@ TEST_CASE("bpmn: a sequence of activities keeps its nodes, flows and names (G110
 TEST_CASE("bpmn: the prefix of the namespace does not matter") {
   for (const std::string prefix : {"", "bpmn2:", "semantic:", "x-y.z:"}) {
     const std::string declared = prefix.empty() ? "xmlns" : "xmlns:" + prefix.substr(0, prefix.size() - 1);
-    const auto file =
-        read_bpmn("<" + prefix + "definitions " + declared +
-                      "='http://www.omg.org/spec/BPMN/20100524/MODEL'><" + prefix + "process id='p'><" +
-                      prefix + "task id='t'/></" + prefix + "process></" + prefix + "definitions>",
-                  "x.bpmn");
+    const auto file = read_bpmn("<" + prefix + "definitions " + declared +
+                                    "='http://www.omg.org/spec/BPMN/20100524/MODEL'><" + prefix + "process id='p'><" +
+                                    prefix + "task id='t'/></" + prefix + "process></" + prefix + "definitions>",
+                                "x.bpmn");
     CHECK(file.findings.empty());
     CHECK(file.element_counts.at("task") == 1);
   }
 }
 
 TEST_CASE("bpmn: what refers to nothing is a located error (G111)") {
-  const auto file = read_bpmn(
-      process("<bpmn:task id='a'/>\n<bpmn:sequenceFlow id='f' sourceRef='a' targetRef='gone'/>"), "x.bpmn");
+  const auto file =
+      read_bpmn(process("<bpmn:task id='a'/>\n<bpmn:sequenceFlow id='f' sourceRef='a' targetRef='gone'/>"), "x.bpmn");
   REQUIRE(finding(file, "broken-flow") != nullptr);
   CHECK(finding(file, "broken-flow")->severity == Severity::error);
   CHECK(finding(file, "broken-flow")->at.line == 3);
@@ -106,8 +105,7 @@ TEST_CASE("bpmn: entity bombs, deep nesting and endless names are refused before
     CHECK(file.findings[0].severity == Severity::error);
     return file.findings[0].id;
   };
-  CHECK(refused("<!DOCTYPE d [<!ENTITY a 'x'><!ENTITY b '&a;&a;'>]><definitions>&b;</definitions>") ==
-        "entities");
+  CHECK(refused("<!DOCTYPE d [<!ENTITY a 'x'><!ENTITY b '&a;&a;'>]><definitions>&b;</definitions>") == "entities");
   std::string deep;
   for (int i = 0; i < 1'000'000; ++i) deep += "<a>";
   CHECK(refused(deep) == "too-deep");
@@ -220,21 +218,20 @@ TEST_CASE("bpmn: a file with nothing to monitor says so (G113)") {
 }
 
 TEST_CASE("bpmn: flows that name their ends only by incoming and outgoing are found") {
-  const auto file = read_bpmn(
-      process("<bpmn:task id='a'><bpmn:outgoing>f</bpmn:outgoing></bpmn:task>"
-              "<bpmn:task id='b'><bpmn:incoming>f</bpmn:incoming></bpmn:task><bpmn:sequenceFlow id='f'/>"),
-      "x.bpmn");
+  const auto file =
+      read_bpmn(process("<bpmn:task id='a'><bpmn:outgoing>f</bpmn:outgoing></bpmn:task>"
+                        "<bpmn:task id='b'><bpmn:incoming>f</bpmn:incoming></bpmn:task><bpmn:sequenceFlow id='f'/>"),
+                "x.bpmn");
   REQUIRE(file.models.at(0).flows.size() == 1);
   CHECK(file.models[0].flows[0].from == 0);
   CHECK(file.models[0].flows[0].to == 1);
 }
 
 TEST_CASE("bpmn: a compensation activity knows what it undoes") {
-  const auto file =
-      read_bpmn(process(R"(<bpmn:task id="book"/><bpmn:task id="cancel" isForCompensation="true"/>
+  const auto file = read_bpmn(process(R"(<bpmn:task id="book"/><bpmn:task id="cancel" isForCompensation="true"/>
     <bpmn:boundaryEvent id="b" attachedToRef="book"><bpmn:compensateEventDefinition/></bpmn:boundaryEvent>
     <bpmn:association id="x" sourceRef="b" targetRef="cancel"/>)"),
-                "x.bpmn");
+                              "x.bpmn");
   CHECK(node(file, "cancel").for_compensation);
   CHECK(node(file, "cancel").compensates == 0);
 }

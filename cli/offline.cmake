@@ -1,0 +1,3 @@
+# What needs neither a hub nor a monitor: definitions and recorded logs.
+target_sources(laban PRIVATE check.cpp)
+target_link_libraries(laban PRIVATE laban_monitor_definitions nlohmann_json::nlohmann_json)

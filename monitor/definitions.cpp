@@ -1,0 +1,78 @@
+// monitor/definitions.cpp - reads a definition from a file, whatever its form.
+#include "monitor/definitions.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "monitor/core/source_text.hpp"
+#include "monitor/edge/bpmn/read_bpmn.hpp"
+#include "monitor/edge/yaml/read_yaml.hpp"
+
+namespace laban::monitor {
+namespace {
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+DefinitionForm form_of(const std::string& file, std::string_view bytes) {
+  std::string name = file;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (ends_with(name, ".bpmn") || ends_with(name, ".bpmn2")) return DefinitionForm::bpmn;
+  if (ends_with(name, ".yaml") || ends_with(name, ".yml")) return DefinitionForm::yaml;
+  if (ends_with(name, ".pnml")) return DefinitionForm::pnml;
+  const std::string_view beginning = bytes.substr(0, 4096);
+  if (beginning.find("<pnml") != std::string_view::npos) return DefinitionForm::pnml;
+  return beginning.find('<') < beginning.find(':') ? DefinitionForm::bpmn : DefinitionForm::yaml;
+}
+
+std::string read_bytes(const std::filesystem::path& path, std::size_t limit, std::vector<Finding>& findings) {
+  const auto refuse = [&](const std::string& why) {
+    findings.push_back({{path.string(), 0, 0}, Severity::error, "unreadable", why});
+    return std::string{};
+  };
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) return refuse("there is no such file: check the path");
+  if (std::filesystem::is_directory(status)) return refuse("this is a directory: name a file in it");
+  if (!std::filesystem::is_regular_file(status)) return refuse("this is no plain file: copy it into one");
+  const auto size = std::filesystem::file_size(path, error);
+  if (!error && size > limit)
+    return refuse("the file has " + std::to_string(size) + " bytes, the limit is " + std::to_string(limit) +
+                  ": split it");
+  std::ifstream in{path, std::ios::binary};
+  if (!in) return refuse(std::string{"it cannot be opened ("} + std::strerror(errno) + "): check its permissions");
+  std::string bytes(static_cast<std::size_t>(error ? 0 : size), '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  if (in.bad()) return refuse("reading it failed: check the disk");
+  return bytes;
+}
+
+DefinitionFile read_definition(std::string_view bytes, const std::string& file) {
+  switch (form_of(file, bytes)) {
+    case DefinitionForm::bpmn:
+      return read_bpmn(bytes, file);
+    case DefinitionForm::yaml:
+      return read_yaml(bytes, file);
+    case DefinitionForm::pnml:
+      break;
+  }
+  DefinitionFile out;
+  out.findings.push_back({{file, 1, 1}, Severity::error, "form", "a PNML file is a net, not a process model"});
+  return out;
+}
+
+DefinitionFile read_definition(const std::filesystem::path& path) {
+  DefinitionFile out;
+  const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
+  if (has_errors(out.findings)) return out;
+  return read_definition(bytes, path.string());
+}
+
+}  // namespace laban::monitor
