@@ -1,0 +1,300 @@
+// monitor/edge/history/encoding.cpp - keys and values of the store.
+#include "monitor/edge/history/encoding.hpp"
+
+#include <cassert>
+
+namespace laban::monitor::store {
+namespace {
+
+// The first byte of every value that has a layout: what a later release reads, it knows by this.
+constexpr std::uint64_t layout = 1;
+
+std::uint64_t nanoseconds(Time time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+
+}  // namespace
+
+void put_big(std::string& out, std::uint64_t value, int bytes) {
+  for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i));
+}
+
+std::uint64_t get_big(std::string_view in, int bytes) {
+  assert(in.size() >= static_cast<std::size_t>(bytes));
+  std::uint64_t out = 0;
+  for (int i = 0; i < bytes; ++i) out = out << 8 | static_cast<std::uint8_t>(in[static_cast<std::size_t>(i)]);
+  return out;
+}
+
+void Writer::number(std::uint64_t value) {
+  while (value >= 0x80) {
+    out_ += static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  out_ += static_cast<char>(value);
+}
+
+void Writer::text(std::string_view value) {
+  number(value.size());
+  out_ += value;
+}
+
+std::uint64_t Reader::number() {
+  std::uint64_t value = 0;
+  for (int shift = 0; shift < 64 && !in_.empty(); shift += 7) {
+    const auto byte = static_cast<std::uint8_t>(in_.front());
+    in_.remove_prefix(1);
+    value |= std::uint64_t{byte & 0x7Fu} << shift;
+    if (byte < 0x80) return value;
+  }
+  good_ = false;
+  in_ = {};
+  return 0;
+}
+
+std::string_view Reader::text() {
+  const std::uint64_t size = number();
+  if (!good_ || size > in_.size()) {
+    good_ = false;
+    in_ = {};
+    return {};
+  }
+  const auto out = in_.substr(0, size);
+  in_.remove_prefix(size);
+  return out;
+}
+
+std::string name_key(const InstanceName& name) {
+  std::string out;
+  out.reserve(name.key.size() + 10);
+  put_big(out, name.definition, 2);
+  put_big(out, name.key.size(), 4);
+  out += name.key;
+  put_big(out, name.run, 4);
+  return out;
+}
+
+std::optional<InstanceName> parse_name(std::string_view key) {
+  if (key.size() < 10) return std::nullopt;
+  InstanceName out;
+  out.definition = static_cast<DefinitionIndex>(get_big(key, 2));
+  const std::uint64_t size = get_big(key.substr(2), 4);
+  if (key.size() != size + 10) return std::nullopt;
+  out.key = key.substr(6, size);
+  out.run = static_cast<std::uint32_t>(get_big(key.substr(6 + size), 4));
+  return out;
+}
+
+std::string encode(const InstanceRow& row, std::string_view bytes) {
+  Writer out;
+  out.number(layout);
+  out.number(index_of(row.bucket));
+  out.number(row.first_offset);
+  out.number(row.last_offset);
+  out.time(row.started_at);
+  out.time(row.last_event_at);
+  out.time(row.step_since);
+  out.time(row.ended_at);
+  out.number(row.events);
+  out.number(row.labels.size());
+  for (const auto label : row.labels) out.number(label);
+  return out.take().append(bytes);
+}
+
+bool decode(const InstanceName& name, std::string_view value, InstanceRow& row, std::string_view& bytes) {
+  Reader in(value);
+  if (in.number() != layout) return false;
+  row.name = name;
+  const std::uint64_t bucket = in.number();
+  if (bucket >= buckets) return false;
+  row.bucket = bucket_at(bucket);
+  row.first_offset = in.number();
+  row.last_offset = in.number();
+  row.started_at = in.time();
+  row.last_event_at = in.time();
+  row.step_since = in.time();
+  row.ended_at = in.time();
+  row.events = static_cast<std::uint32_t>(in.number());
+  row.labels.clear();
+  for (std::uint64_t n = in.number(); n > 0 && in.good(); --n)
+    row.labels.push_back(static_cast<std::uint16_t>(in.number()));
+  bytes = in.rest();
+  return in.good();
+}
+
+std::string history_key(const InstanceName& name, std::uint64_t offset) {
+  std::string out = name_key(name);
+  put_big(out, offset, 8);
+  return out;
+}
+
+std::string encode(const EventSummary& event) {
+  Writer out;
+  out.number(layout);
+  out.text(event.id);
+  out.text(event.type);
+  out.text(event.source);
+  out.text(event.causation);
+  out.time(event.time);
+  out.time(event.recorded);
+  out.number(event.step);
+  return out.take();
+}
+
+bool decode(std::uint64_t offset, std::string_view value, EventSummary& event) {
+  Reader in(value);
+  if (in.number() != layout) return false;
+  event.offset = offset;
+  event.id = in.text();
+  event.type = in.text();
+  event.source = in.text();
+  event.causation = in.text();
+  event.time = in.time();
+  event.recorded = in.time();
+  event.step = static_cast<StepIndex>(in.number());
+  return in.good();
+}
+
+std::string names_prefix(std::string_view key) {
+  std::string out(key);
+  out += '\0';
+  return out;
+}
+
+std::string names_key(std::string_view key, DefinitionIndex definition) {
+  std::string out = names_prefix(key);
+  put_big(out, definition, 2);
+  return out;
+}
+
+std::string encode(const StoredDefinition& definition) {
+  Writer out;
+  out.number(layout);
+  out.text(definition.id);
+  out.text(definition.version);
+  out.text(definition.file);
+  out.text(definition.text);
+  out.number(definition.after_offset);
+  out.number(definition.retired ? 1 : 0);
+  return out.take();
+}
+
+bool decode(std::string_view value, StoredDefinition& definition) {
+  Reader in(value);
+  if (in.number() != layout) return false;
+  definition.id = in.text();
+  definition.version = in.text();
+  definition.file = in.text();
+  definition.text = in.text();
+  definition.after_offset = in.number();
+  definition.retired = in.number() != 0;
+  return in.good();
+}
+
+std::string encode(const StoreHead& head) {
+  Writer out;
+  out.number(layout);
+  out.number(head.log_id);
+  out.number(head.generation);
+  out.number(head.offset);
+  out.time(head.last_event_at);
+  out.number(head.gaps);
+  out.number(head.log_entries);
+  return out.take();
+}
+
+bool decode(std::string_view value, StoreHead& head) {
+  Reader in(value);
+  if (in.number() != layout) return false;
+  head.log_id = in.number();
+  head.generation = static_cast<std::uint32_t>(in.number());
+  head.offset = in.number();
+  head.last_event_at = in.time();
+  head.gaps = in.number();
+  head.log_entries = in.number();
+  return in.good();
+}
+
+std::string encode(const LogEntry& entry) {
+  Writer out;
+  out.number(layout);
+  out.number(static_cast<std::uint64_t>(entry.kind));
+  out.number(entry.after_offset);
+  out.time(entry.time);
+  out.number(entry.definition);
+  out.number(entry.from);
+  out.number(entry.to);
+  return out.take();
+}
+
+bool decode(std::string_view value, LogEntry& entry) {
+  Reader in(value);
+  if (in.number() != layout) return false;
+  entry.kind = static_cast<LogEntry::Kind>(in.number());
+  entry.after_offset = in.number();
+  entry.time = in.time();
+  entry.definition = static_cast<DefinitionIndex>(in.number());
+  entry.from = in.number();
+  entry.to = in.number();
+  return in.good();
+}
+
+std::string bucket_prefix(Order order, DefinitionIndex definition, const Bucket& bucket) {
+  std::string out;
+  out.reserve(64);
+  out += static_cast<char>(order);
+  put_big(out, definition, 2);
+  out += static_cast<char>(bucket.state);
+  out += static_cast<char>(bucket.verdict);
+  out += static_cast<char>(bucket.flags);
+  return out;
+}
+
+std::uint64_t sort_value(Order order, const InstanceRow& row) {
+  switch (order) {
+    case Order::last_event:
+      return nanoseconds(row.last_event_at);
+    case Order::started:
+      return nanoseconds(row.started_at);
+    case Order::ended:
+      return nanoseconds(row.ended_at);
+    case Order::duration:
+      return static_cast<std::uint64_t>((row.ended_at - row.started_at).count());
+  }
+  return 0;
+}
+
+std::string index_key(Order order, const InstanceRow& row) {
+  std::string out = bucket_prefix(order, row.name.definition, row.bucket);
+  put_big(out, sort_value(order, row), 8);
+  out += name_key(row.name);
+  return out;
+}
+
+bool belongs(Order order, const InstanceRow& row) {
+  switch (order) {
+    case Order::last_event:
+      return is_live(row.bucket.state);
+    case Order::started:
+      return true;
+    case Order::ended:
+    case Order::duration:
+      return !is_live(row.bucket.state);
+  }
+  return false;
+}
+
+std::string encode_labels(const std::vector<std::uint16_t>& labels) {
+  std::string out;
+  for (const auto label : labels) put_big(out, label, 2);
+  return out;
+}
+
+bool has_label(std::string_view encoded, std::uint16_t label) {
+  for (; encoded.size() >= 2; encoded.remove_prefix(2)) {
+    if (get_big(encoded, 2) == label) return true;
+  }
+  return false;
+}
+
+}  // namespace laban::monitor::store

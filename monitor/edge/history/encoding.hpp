@@ -1,0 +1,87 @@
+// monitor/edge/history/encoding.hpp - keys that sort as they should and values that read back.
+//
+// Keys, by column family:
+//   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number
+//   instances  NAME                                  -> row and tracker bytes
+//   history    NAME offset                           -> event summary
+//   names      key \0 definition                     -> length of the key, last run
+//   index      kind definition state verdict flags sort NAME -> labels
+// where NAME is definition, length of the key, key, run. Numbers in keys are big-endian.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "monitor/edge/history/records.hpp"
+
+namespace laban::monitor::store {
+
+void put_big(std::string& out, std::uint64_t value, int bytes);
+std::uint64_t get_big(std::string_view in, int bytes);
+
+class Writer {
+ public:
+  void number(std::uint64_t value);
+  void text(std::string_view value);
+  void time(Time value) { number(static_cast<std::uint64_t>(value.time_since_epoch().count())); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+// Reads what a Writer wrote; after anything that does not fit, good() is false and every value is empty.
+class Reader {
+ public:
+  explicit Reader(std::string_view in) : in_(in) {}
+  std::uint64_t number();
+  std::string_view text();
+  Time time() { return Time{std::chrono::nanoseconds{static_cast<std::int64_t>(number())}}; }
+  std::string_view rest() const { return in_; }
+  bool good() const { return good_; }
+
+ private:
+  std::string_view in_;
+  bool good_ = true;
+};
+
+std::string name_key(const InstanceName& name);
+std::optional<InstanceName> parse_name(std::string_view key);
+
+std::string encode(const InstanceRow& row, std::string_view bytes);
+bool decode(const InstanceName& name, std::string_view value, InstanceRow& row, std::string_view& bytes);
+
+std::string history_key(const InstanceName& name, std::uint64_t offset);
+std::string encode(const EventSummary& event);
+bool decode(std::uint64_t offset, std::string_view value, EventSummary& event);
+
+std::string names_prefix(std::string_view key);  // of all definitions that have the key
+std::string names_key(std::string_view key, DefinitionIndex definition);
+
+std::string encode(const StoredDefinition& definition);
+bool decode(std::string_view value, StoredDefinition& definition);
+std::string encode(const StoreHead& head);
+bool decode(std::string_view value, StoreHead& head);
+std::string encode(const LogEntry& entry);
+bool decode(std::string_view value, LogEntry& entry);
+
+// The orders that a list can have; which rows an index holds.
+enum class Order : char {
+  last_event = 'L',  // live ones
+  started = 'S',     // all
+  ended = 'E',       // ended ones
+  duration = 'D',    // ended ones
+};
+
+inline constexpr std::size_t bucket_prefix_size = 6;
+std::string bucket_prefix(Order order, DefinitionIndex definition, const Bucket& bucket);
+std::uint64_t sort_value(Order order, const InstanceRow& row);
+std::string index_key(Order order, const InstanceRow& row);
+bool belongs(Order order, const InstanceRow& row);
+std::string encode_labels(const std::vector<std::uint16_t>& labels);
+bool has_label(std::string_view encoded, std::uint16_t label);
+
+inline constexpr Order orders[] = {Order::last_event, Order::started, Order::ended, Order::duration};
+
+}  // namespace laban::monitor::store

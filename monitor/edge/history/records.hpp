@@ -1,0 +1,85 @@
+// monitor/edge/history/records.hpp - what the store keeps of instances, events and definitions. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/core/statistics.hpp"
+#include "monitor/core/tracker.hpp"
+
+namespace laban::monitor {
+
+// An instance is (definition, key, run); versions of a definition are definitions of their own here.
+struct InstanceName {
+  DefinitionIndex definition = 0;
+  std::string key;
+  std::uint32_t run = 1;
+
+  friend bool operator==(const InstanceName&, const InstanceName&) = default;
+};
+
+// What lists show of an instance and sort it by.
+struct InstanceRow {
+  InstanceName name;
+  Bucket bucket;
+  std::uint64_t first_offset = 0;
+  std::uint64_t last_offset = 0;
+  Time started_at{};
+  Time last_event_at{};
+  Time step_since{};
+  Time ended_at{};  // the epoch while it lives
+  std::uint32_t events = 0;
+  std::vector<std::uint16_t> labels;  // of the steps last matched
+};
+
+struct StoredInstance {
+  InstanceRow row;
+  std::string bytes;  // Tracker::save()
+};
+
+// One event of one instance, without its payload.
+struct EventSummary {
+  std::uint64_t offset = 0;
+  std::string id;
+  std::string type;
+  std::string source;
+  std::string causation;
+  Time time{};      // the publisher's clock; the epoch where it said none
+  Time recorded{};  // the hub's clock
+  StepIndex step = no_index;
+};
+
+// A definition as it was activated: its text, so that its instances can be read for as long as they are kept.
+struct StoredDefinition {
+  std::string id;
+  std::string version;
+  std::string file;  // the name for people, with the ending that says how to read it
+  std::string text;
+  std::uint64_t after_offset = 0;  // it holds for events after this one
+  bool retired = false;            // it begins no new instances
+};
+
+// What the monitor did that no event says: a record after the offset that it follows.
+struct LogEntry {
+  enum class Kind : std::uint8_t { advance = 1, activate = 2, retire = 3, gap = 4 };
+  Kind kind = Kind::advance;
+  std::uint64_t after_offset = 0;
+  Time time{};                     // advance
+  DefinitionIndex definition = 0;  // activate, retire
+  std::uint64_t from = 0;          // gap
+  std::uint64_t to = 0;
+};
+
+// Where the store stands.
+struct StoreHead {
+  std::uint64_t log_id = 0;  // 0: nothing was stored yet
+  std::uint32_t generation = 0;
+  std::uint64_t offset = 0;
+  Time last_event_at{};
+  std::uint64_t gaps = 0;  // events that were lost for good
+  std::uint64_t log_entries = 0;
+};
+
+}  // namespace laban::monitor

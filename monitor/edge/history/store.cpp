@@ -1,0 +1,255 @@
+// monitor/edge/history/store.cpp - opening, reading at the start, and committing.
+#include "monitor/edge/history/store.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <cassert>
+#include <utility>
+
+#include "laban/error.hpp"
+#include "monitor/edge/history/encoding.hpp"
+#include "monitor/edge/history/store_files.hpp"
+
+namespace laban::monitor {
+namespace store {
+namespace {
+
+constexpr std::size_t memory_bytes = 64 << 20;  // of memtables, and again of cached blocks
+const std::vector<std::string> families{
+    rocksdb::kDefaultColumnFamilyName, "state", "instances", "history", "names", "index"};
+
+rocksdb::DBOptions database_options() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.atomic_flush = true;
+  options.db_write_buffer_size = memory_bytes;
+  options.max_total_wal_size = 4 * memory_bytes;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 1 << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(memory_bytes);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kLZ4Compression;
+  std::vector<rocksdb::ColumnFamilyDescriptor> out;
+  for (const auto& name : families) out.emplace_back(name, options);
+  return out;
+}
+
+std::string numbered(std::string_view word, std::uint64_t number, int bytes) {
+  std::string out(word);
+  put_big(out, number, bytes);
+  return out;
+}
+
+class Batch : public StoreBatch {
+ public:
+  explicit Batch(std::shared_ptr<const Files> files) : files_(std::move(files)) {}
+
+  void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) override {
+    writes_.Put(files_->instances, name_key(row.name), encode(row, bytes));
+    const std::string labels = encode_labels(row.labels);
+    for (const Order order : orders) {
+      const bool was = before != nullptr && belongs(order, *before);
+      const bool is = belongs(order, row);
+      const std::string old_key = was ? index_key(order, *before) : std::string();
+      const std::string key = is ? index_key(order, row) : std::string();
+      if (was && old_key != key) writes_.Delete(files_->index, old_key);
+      const bool same_labels = before != nullptr && before->labels == row.labels;
+      if (is && (old_key != key || (order == Order::last_event && !same_labels)))
+        writes_.Put(files_->index, key, labels);
+    }
+    if (before == nullptr) {
+      Writer value;
+      value.number(row.name.key.size());
+      value.number(row.name.run);
+      writes_.Put(files_->names, names_key(row.name.key, row.name.definition), value.take());
+    }
+  }
+
+  void add_event(const InstanceName& name, const EventSummary& event) override {
+    writes_.Put(files_->history, history_key(name, event.offset), encode(event));
+  }
+  void put_definition(DefinitionIndex index, const StoredDefinition& definition) override {
+    writes_.Put(files_->state, numbered("definition", index, 2), encode(definition));
+  }
+  void put_statistics(DefinitionIndex index, std::string_view bytes) override {
+    writes_.Put(files_->state, numbered("statistics", index, 2), slice(bytes));
+  }
+  void put_totals(std::string_view bytes) override { writes_.Put(files_->state, "totals", slice(bytes)); }
+  void add_log(const LogEntry& entry) override { log_.push_back(entry); }
+
+  rocksdb::WriteBatch& finish(StoreHead& head) {
+    for (const auto& entry : log_) writes_.Put(files_->state, numbered("log", head.log_entries++, 8), encode(entry));
+    writes_.Put(files_->state, "head", encode(head));
+    return writes_;
+  }
+
+ private:
+  static rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+
+  std::shared_ptr<const Files> files_;
+  rocksdb::WriteBatch writes_;
+  std::vector<LogEntry> log_;
+};
+
+}  // namespace
+
+Files::~Files() {
+  if (!db) return;
+  for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  db->Close();
+}
+
+void Files::check(const rocksdb::Status& status, const char* doing) const {
+  if (status.ok()) return;
+  if (status.IsCorruption()) damaged(status.ToString());
+  throw Error(Errc::storage, "the store in " + directory + " cannot be " + doing + " (" + status.ToString() +
+                                 "): check the disk's space and rights, or choose another directory with --data");
+}
+
+void Files::damaged(const std::string& what) const {
+  throw Error(Errc::storage, "the store in " + directory + " is damaged (" + what +
+                                 "): move that directory away, the monitor builds a new one from the bus's log");
+}
+
+}  // namespace store
+
+using store::Files;
+
+struct Store::Impl {
+  std::shared_ptr<Files> files = std::make_shared<Files>();
+  StoreHead head;
+};
+
+Store::Store(const std::filesystem::path& directory) : impl_(std::make_shared<Impl>()) {
+  Files& files = *impl_->files;
+  files.directory = directory.string();
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) {
+    throw Error(Errc::storage, "the directory " + files.directory + " cannot be made (" + failed.message() +
+                                   "): choose another one with --data");
+  }
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::Open(store::database_options(), files.directory, store::family_options(), &files.handles, &db);
+  files.db.reset(db);
+  if (!status.ok()) {
+    const std::string text = status.ToString();
+    if (text.find("/LOCK") != std::string::npos && text.find("Resource temporarily unavailable") != std::string::npos) {
+      throw Error(Errc::in_use, "another monitor uses the store in " + files.directory +
+                                    ": stop it or choose another directory with --data");
+    }
+    if (text.find("/LOCK") != std::string::npos && text.find("lock hold by current process") != std::string::npos) {
+      throw Error(Errc::in_use,
+                  "this process has the store in " + files.directory + " open already: use another directory");
+    }
+    if (status.IsInvalidArgument()) files.damaged(text);
+    files.check(status, "opened");
+  }
+  files.state = files.handles[1];
+  files.instances = files.handles[2];
+  files.history = files.handles[3];
+  files.names = files.handles[4];
+  files.index = files.handles[5];
+  std::string value;
+  const auto found = files.db->Get({}, files.state, "head", &value);
+  if (found.IsNotFound()) return;
+  files.check(found, "read");
+  if (!store::decode(value, impl_->head)) files.damaged("its head cannot be read, it may be of a later release");
+}
+
+Store::~Store() = default;
+
+const StoreHead& Store::head() const {
+  return impl_->head;
+}
+
+std::vector<StoredDefinition> Store::definitions() const {
+  const Files& files = *impl_->files;
+  std::vector<StoredDefinition> out;
+  for (;;) {
+    std::string value;
+    const auto status = files.db->Get({}, files.state, store::numbered("definition", out.size(), 2), &value);
+    if (status.IsNotFound()) return out;
+    files.check(status, "read");
+    if (!store::decode(value, out.emplace_back()))
+      files.damaged("definition " + std::to_string(out.size() - 1) + " cannot be read");
+  }
+}
+
+std::optional<std::string> Store::statistics(DefinitionIndex index) const {
+  std::string value;
+  const auto status = impl_->files->db->Get({}, impl_->files->state, store::numbered("statistics", index, 2), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  impl_->files->check(status, "read");
+  return value;
+}
+
+std::string Store::totals() const {
+  std::string value;
+  const auto status = impl_->files->db->Get({}, impl_->files->state, "totals", &value);
+  if (!status.IsNotFound()) impl_->files->check(status, "read");
+  return value;
+}
+
+void Store::each_live(const std::function<void(const StoredInstance&)>& visit) const {
+  const Files& files = *impl_->files;
+  rocksdb::ReadOptions options;
+  options.readahead_size = 2 << 20;
+  std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator(options, files.index));
+  const std::string prefix(1, static_cast<char>(store::Order::last_event));
+  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    auto key = at->key().ToStringView();
+    const auto name = key.size() > store::bucket_prefix_size + 8
+                          ? store::parse_name(key.substr(store::bucket_prefix_size + 8))
+                          : std::nullopt;
+    if (!name) files.damaged("an index entry cannot be read");
+    const auto found = store::read_instance(files, {}, *name);
+    if (!found) files.damaged("instance " + name->key + " is in the index and not in the store");
+    visit(*found);
+  }
+  files.check(at->status(), "read");
+}
+
+std::unique_ptr<StoreBatch> Store::begin() {
+  return std::make_unique<store::Batch>(impl_->files);
+}
+
+void Store::commit(std::unique_ptr<StoreBatch> batch, StoreHead head) {
+  assert(head.offset >= impl_->head.offset);
+  auto& writes = static_cast<store::Batch&>(*batch).finish(head);
+  impl_->files->check(impl_->files->db->Write({}, &writes), "written");
+  impl_->head = head;
+}
+
+std::shared_ptr<const StoreView> Store::view() const {
+  return store::make_view(impl_->files, impl_->head.offset);
+}
+
+std::optional<StoredInstance> Store::latest(DefinitionIndex definition, std::string_view key) const {
+  const Files& files = *impl_->files;
+  std::string value;
+  const auto status = files.db->Get({}, files.names, store::names_key(key, definition), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  files.check(status, "read");
+  store::Reader in(value);
+  in.number();
+  return store::read_instance(files, {}, {definition, std::string(key), static_cast<std::uint32_t>(in.number())});
+}
+
+}  // namespace laban::monitor
