@@ -110,11 +110,13 @@ bool Shop::has_settled(const ShopProgress& progress) const {
   return notices >= target_;
 }
 
+std::vector<InstanceRow> Shop::instances() {
+  if (auto rows = view_.instances(definition_id)) return std::move(*rows);
+  throw Error(Errc::unreachable, "the monitor does not list its instances: see " + (options_.data / "logs").string());
+}
+
 Report Shop::report() {
-  const auto instances = view_.instances(definition_id);
-  if (!instances)
-    throw Error(Errc::unreachable, "the monitor does not list its instances: see " + (options_.data / "logs").string());
-  auto report = compare(definition_id, read_ledger(services_data()), *instances);
+  auto report = compare(definition_id, read_ledger(services_data()), instances());
   report.restarts = processes_.restarts();
   return report;
 }

@@ -51,7 +51,9 @@ class Shop {
   ShopProgress progress();
   // Every order ended, for the monitor too, and nobody has anything left to say.
   bool has_settled(const ShopProgress& progress) const;
-  Report report();  // needs the monitor
+  // Both need the monitor.
+  Report report();
+  std::vector<InstanceRow> instances();
 
   // Ends everything in order.
   void stop() { processes_.stop(); }

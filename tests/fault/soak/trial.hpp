@@ -1,0 +1,41 @@
+// tests/fault/soak/trial.hpp - a long trial: a name, what it does, and a run that ends with one line. One file a trial.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace laban::soak {
+
+struct TrialOptions {
+  int rounds = 50;
+  std::uint64_t seed = 1;
+  std::chrono::minutes time{0};  // stop after so long, whatever the rounds; 0: no limit
+};
+
+struct TrialResult {
+  std::string line;                 // what was done, for people
+  std::vector<std::string> wrongs;  // empty: passed
+};
+
+using Run = std::function<TrialResult(const TrialOptions&)>;
+
+struct Trial {
+  std::string name;
+  std::string what_it_does;
+  Run run;
+};
+
+std::vector<Trial>& trials();
+
+// At namespace scope of a trial's own file: const Registered kills{"kills", "...", run};
+struct Registered {
+  Registered(std::string name, std::string what_it_does, Run run);
+};
+
+// Steps of a trial, on standard error.
+void say(const std::string& line);
+
+}  // namespace laban::soak
