@@ -1,0 +1,64 @@
+// bench/main.cpp - `./dev bench`: every goal as a ratio to a baseline in the same run.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "bench/bus_bench.hpp"
+#include "bench/pairs.hpp"
+#include "bench/raw_zmq.hpp"
+
+namespace laban::bench {
+
+static Pair fan_out(std::uint64_t count, std::uint32_t subscribers) {
+  Settings settings;
+  settings.count = count;
+  settings.subscribers = subscribers;
+  settings.window = 10'000;
+  return {"fan-out through the synced log, " + std::to_string(subscribers) + " subscriber(s) / raw proxy",
+          [=] { return pubsub(settings); }, [=] { return raw_proxy(settings); }, 1.0, 2.0};
+}
+
+static Pair confirmed(std::uint64_t count, std::uint32_t window, double floor, double aim) {
+  Settings settings;
+  settings.count = count;
+  settings.window = window;
+  return {"confirmed publish, window " + std::to_string(window) + " / mini hub with fdatasync",
+          [=] { return confirm(settings); }, [=] { return mini_hub(settings); }, floor, aim};
+}
+
+static int run(int argc, char** argv) {
+  CLI::App program{"Laban's benchmarks, each beside its baseline", "laban_bench"};
+  std::string wanted;
+  int rounds = 5;
+  double scale = 1;
+  program.add_option("NAME", wanted, "Only the benchmarks with this in their name");
+  program.add_option("--rounds", rounds, "Pairs a benchmark")->check(CLI::Range(1, 100));
+  program.add_option("--scale", scale, "Of the number of events")->check(CLI::Range(0.001, 100.0));
+  CLI11_PARSE(program, argc, argv);
+  const auto events = [&](double full) { return static_cast<std::uint64_t>(full * scale); };
+  const std::vector<std::pair<std::string, Pair>> pairs{
+      {"pubsub", fan_out(events(2e6), 1)},
+      {"pubsub", fan_out(events(1e6), 3)},
+      {"confirm", confirmed(events(2e6), 1000, 1.0, 1.5)},
+      {"confirm", confirmed(events(5e3), 1, 0.9, 1.0)},
+  };
+  int ran = 0;
+  for (const auto& [name, pair] : pairs) {
+    if (name.find(wanted) == std::string::npos) continue;
+    compare(pair, rounds);
+    ++ran;
+  }
+  if (ran > 0) return 0;
+  std::cerr << "laban_bench: there is no benchmark '" << wanted << "': pubsub, confirm\n";
+  return 2;
+}
+
+}  // namespace laban::bench
+
+int main(int argc, char** argv) {
+  try {
+    return laban::bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "laban_bench: " << error.what() << '\n';
+    return 1;
+  }
+}
