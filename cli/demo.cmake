@@ -1,4 +1,9 @@
-# `laban demo` and the library that it shares with the system tests and soaks.
+# `laban play`, `laban demo`, and the library that the demo shares with system tests and soaks.
+if(TARGET laban_client AND TARGET laban_monitor_xes AND TARGET laban_monitor_definitions)
+  target_sources(laban PRIVATE play.cpp)
+  target_link_libraries(laban PRIVATE laban_client laban_monitor_xes laban_monitor_definitions nlohmann_json::nlohmann_json)
+endif()
+
 set(definition ${CMAKE_SOURCE_DIR}/services/processes/order-fulfilment.bpmn)
 if(NOT TARGET laban_service_support OR NOT EXISTS ${definition})
   return()

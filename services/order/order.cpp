@@ -65,6 +65,10 @@ void join(laban::patterns::Participant& bus) {
   bus.on<shop::StockReleased>([](auto, const Event& cause, Transaction& tx) {
     undone(cause, tx, "UPDATE orders SET owes_release = 0 WHERE id = ? AND owes_release = 1");
   });
+
+  bus.on<shop::CustomerNotified>([](auto, const Event& cause, Transaction& tx) {
+    tx.run("UPDATE orders SET customer_knows = 1 WHERE id = ?", cause.subject());
+  });
 }
 
 void place(Transaction& tx, std::uint64_t seed) {

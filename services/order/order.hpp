@@ -11,7 +11,7 @@ inline constexpr const char* tables =
     "CREATE TABLE IF NOT EXISTS orders("
     " number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, customer TEXT NOT NULL, cents INTEGER NOT NULL,"
     " state TEXT NOT NULL DEFAULT 'placed', reason TEXT, owes_refund INTEGER NOT NULL DEFAULT 0,"
-    " owes_release INTEGER NOT NULL DEFAULT 0);"
+    " owes_release INTEGER NOT NULL DEFAULT 0, customer_knows INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS orders_in_state ON orders(state)";
 
 void join(laban::patterns::Participant& bus);
