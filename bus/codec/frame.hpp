@@ -32,6 +32,7 @@ class Frame {
   }
 
   Blob bytes() const { return {reinterpret_cast<const std::byte*>(words_.data()), size_}; }
+  std::span<std::byte> bytes() { return {reinterpret_cast<std::byte*>(words_.data()), size_}; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 

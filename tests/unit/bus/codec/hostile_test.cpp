@@ -1,0 +1,207 @@
+// tests/unit/bus/codec/hostile_test.cpp - bytes from outside can be anything.
+#include <capnp/message.h>
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "bus/codec/codec.hpp"
+#include "bus/codec/envelope.hpp"
+#include "bus/codec/flat_builder.hpp"
+#include "laban/envelope.capnp.h"
+#include "laban/protocol.capnp.h"
+#include "tests/support/seed.hpp"
+
+using namespace laban;
+using namespace laban::codec;
+
+namespace {
+
+Frame sample_envelope() {
+  NewEvent event;
+  event.id = "id";
+  event.type = "order.placed";
+  event.correlationid = "order-7";
+  event.headers = {{"name", std::string{"value"}}, {"bytes", std::vector<std::byte>(20)}};
+  event.data.resize(100);
+  return encode_envelope(event);
+}
+
+std::vector<Frame> sample_frames() {
+  const Frame envelope = sample_envelope();
+  const Recorded recorded{1, {}, "alice", envelope.bytes()};
+  std::vector<Frame> frames;
+  frames.push_back(
+      encode(ClientMessage{Publish{1, Level::synced, {envelope.bytes(), envelope.bytes()}, false}}));
+  frames.push_back(
+      encode(ClientMessage{Subscribe{1, "amq.topic", {"a.#", "b.*"}, Subscribe::From::cursor, 0, {}, "c"}}));
+  frames.push_back(encode(ClientMessage{Settle{1, Outcome::fail, {1, 2, 3}, 0, 0, "reason"}}));
+  frames.push_back(
+      encode(ClientMessage{Request{1, Bind{{"x", "q", "", "p", {{"x-match", std::string{"any"}}}}}}}));
+  frames.push_back(encode(HubMessage{Replayed{1, 0, 1, 1, {recorded}, 0, 0, ""}}));
+  frames.push_back(encode(HubMessage{Deliveries{1, {{1, 0, false, recorded}}}}));
+  frames.push_back(encode(FeedBatch{1, 1, 0, 1, {recorded, recorded}, {}}));
+  frames.push_back(envelope);
+  return frames;
+}
+
+// Reads bytes in every way that there is; what counts is that each way comes back.
+void read_all_ways(const Frame& frame) {
+  const auto read_events = [](const std::vector<Recorded>& events) {
+    for (const auto& event : events) {
+      EventFields fields;
+      if (read_envelope(event.envelope, fields)) check_limits(fields);
+    }
+  };
+  const auto client = decode_client_message(frame);
+  if (const auto* message = std::get_if<ClientMessage>(&client)) {
+    if (const auto* publish = std::get_if<Publish>(message)) {
+      for (const auto& event : publish->events) {
+        EventFields fields;
+        read_envelope(event, fields);
+      }
+    }
+  }
+  const auto hub = decode_hub_message(frame);
+  if (const auto* message = std::get_if<HubMessage>(&hub)) {
+    if (const auto* replayed = std::get_if<Replayed>(message)) read_events(replayed->events);
+  }
+  const auto batch = decode_feed_batch(frame);
+  if (const auto* message = std::get_if<FeedBatch>(&batch)) read_events(message->events);
+  EventFields fields;
+  read_envelope(frame.bytes(), fields);
+}
+
+std::vector<std::byte> bytes_of(const Frame& frame) {
+  return {frame.bytes().begin(), frame.bytes().end()};
+}
+
+bool malformed(const Frame& frame) {
+  return std::holds_alternative<Malformed>(decode_client_message(frame)) &&
+         std::holds_alternative<Malformed>(decode_hub_message(frame)) &&
+         std::holds_alternative<Malformed>(decode_feed_batch(frame));
+}
+
+}  // namespace
+
+TEST_CASE("codec: empty, odd and oversized frames are malformed (G52)") {
+  CHECK(malformed(Frame{}));
+  CHECK(malformed(Frame{std::vector<std::byte>(13)}));
+  CHECK(malformed(Frame{std::vector<std::uint64_t>(frame_bytes_max / 8 + 1)}));
+  EventFields fields;
+  CHECK_FALSE(read_envelope({}, fields));
+  const Frame large{std::vector<std::uint64_t>(envelope_bytes_max / 8 + 1)};
+  CHECK_FALSE(read_envelope(large.bytes(), fields));
+}
+
+TEST_CASE("codec: every truncation of every frame comes back (G52)") {
+  for (const Frame& frame : sample_frames()) {
+    const auto bytes = bytes_of(frame);
+    for (std::size_t size = 0; size <= bytes.size(); ++size) read_all_ways(Frame{Blob{bytes}.first(size)});
+  }
+}
+
+TEST_CASE("codec: every flipped bit of every frame comes back (G52)") {
+  for (const Frame& frame : sample_frames()) {
+    auto bytes = bytes_of(frame);
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      bytes[bit / 8] ^= std::byte(1 << (bit % 8));
+      read_all_ways(Frame{bytes});
+      bytes[bit / 8] ^= std::byte(1 << (bit % 8));
+    }
+  }
+}
+
+TEST_CASE("codec: random bytes and random damage come back (G52)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random{seed};
+  const auto frames = sample_frames();
+  for (int round = 0; round < 20'000; ++round) {
+    auto bytes = bytes_of(frames[random() % frames.size()]);
+    for (std::uint64_t damage = random() % 8; damage > 0; --damage) {
+      bytes[random() % bytes.size()] = std::byte(random() & 0xff);
+    }
+    read_all_ways(Frame{bytes});
+  }
+  for (int round = 0; round < 20'000; ++round) {
+    std::vector<std::uint64_t> words(random() % 20);
+    for (auto& word : words) word = random();
+    if (!words.empty() && round % 2 == 0) words[0] = (random() % 8) << 32 | (random() % 8) << 48;
+    read_all_ways(Frame{std::move(words)});
+  }
+}
+
+TEST_CASE("codec: a list of nothing that claims to be long is refused before memory is taken (G52)") {
+  // One struct pointer, whose list pointer names 2^29 - 1 elements of no size.
+  FlatBuilder builder{64};
+  auto message = builder.initRoot<schema::HubMessage>();
+  message.initConfirms().initRuns(1);
+  auto bytes = bytes_of(builder.finish());
+  bool found = false;
+  for (std::size_t word = 0; word + 8 <= bytes.size(); word += 8) {
+    std::uint64_t pointer = 0;
+    std::memcpy(&pointer, bytes.data() + word, 8);
+    if ((pointer & 3) == 1 && ((pointer >> 32) & 7) == 7) {  // a list of structs
+      pointer = (pointer & 0xfffffffcull) | 1 | (0ull << 32) | (0x1fffffffull << 35);
+      std::memcpy(bytes.data() + word, &pointer, 8);
+      found = true;
+    }
+  }
+  REQUIRE(found);
+  CHECK(std::holds_alternative<Malformed>(decode_hub_message(Frame{bytes})));
+}
+
+TEST_CASE("codec: many pointers to one large blob are refused by the traversal limit (G52)") {
+  // 1,000 list entries that all point at the same 64 KiB.
+  const std::vector<std::byte> large(64 << 10);
+  std::vector<Blob> events(1000);
+  events[999] = large;
+  auto bytes = bytes_of(encode(ClientMessage{Publish{1, Level::synced, events, false}}));
+  std::vector<std::size_t> places;
+  std::uint64_t target = 0;
+  for (std::size_t word = 0; word + 8 <= bytes.size(); word += 8) {
+    std::uint64_t pointer = 0;
+    std::memcpy(&pointer, bytes.data() + word, 8);
+    if ((pointer & 3) == 1 && ((pointer >> 32) & 7) == 2 && (pointer >> 35) == large.size()) {
+      target = word + 8 + 8 * (static_cast<std::int32_t>(pointer) >> 2);
+      for (std::size_t back = 0; back < 999; ++back) places.push_back(word - 8 * (back + 1));
+      break;
+    }
+  }
+  REQUIRE(places.size() == 999);
+  for (std::size_t place : places) {
+    const std::uint64_t pointer =
+        ((target - place - 8) / 8) << 2 | 1 | 2ull << 32 | std::uint64_t{large.size()} << 35;
+    std::memcpy(bytes.data() + place, &pointer, 8);
+  }
+  CHECK(std::holds_alternative<Malformed>(decode_client_message(Frame{bytes})));
+}
+
+TEST_CASE("codec: a message of a newer peer is Unknown, an unknown enumerant is malformed") {
+  auto set_half_word = [](Frame frame, std::uint16_t from, std::uint16_t to) {
+    auto bytes = bytes_of(frame);
+    for (std::size_t at = 8; at + 2 <= 40; at += 2) {
+      std::uint16_t value = 0;
+      std::memcpy(&value, bytes.data() + at, 2);
+      if (value == from) {
+        std::memcpy(bytes.data() + at, &to, 2);
+        return Frame{bytes};
+      }
+    }
+    FAIL("the value to change was not found");
+    return frame;
+  };
+  const auto ping = set_half_word(encode(ClientMessage{Ping{}}), schema::ClientMessage::PING, 777);
+  const auto decoded = decode_client_message(ping);
+  CHECK(std::holds_alternative<Unknown>(std::get<ClientMessage>(decoded)));
+
+  FlatBuilder builder{64};
+  builder.initRoot<schema::ClientMessage>().initPublish().setLevel(static_cast<schema::Level>(99));
+  const auto level = decode_client_message(builder.finish());
+  REQUIRE(std::holds_alternative<Malformed>(level));
+  CHECK(std::get<Malformed>(level).what.find("unknown enumerant") != std::string::npos);
+
+  FlatBuilder refused{64};
+  refused.initRoot<schema::HubMessage>().initRefused().setCode(static_cast<schema::RefusalCode>(999));
+  const auto refusal = decode_hub_message(Frame{refused.finish()});
+  CHECK(std::get<Refused>(std::get<HubMessage>(refusal)).code == Refusal::unspecified);
+}
