@@ -1,0 +1,295 @@
+// bus/client/consumer.cpp - a queue's consumer over all sessions.
+#include "bus/client/consumer.hpp"
+
+#include <kj/exception.h>
+
+#include <algorithm>
+
+#include "bus/client/log.hpp"
+#include "bus/codec/envelope.hpp"
+
+namespace laban::client {
+
+namespace {
+
+constexpr std::size_t reason_bytes_max = 1'024;
+constexpr std::size_t settlements_a_frame = 4'096;
+
+std::string shortened(std::string reason) {
+  if (reason.size() > reason_bytes_max) reason.resize(reason_bytes_max);
+  return reason;
+}
+
+}  // namespace
+
+Consumer::Consumer(std::uint64_t number, Options options, Signal& signal)
+    : number_(number), options_(std::move(options)), signal_(signal), request_(first_request_number + (number << 20)) {}
+
+void Consumer::prepare() {
+  const std::lock_guard lock{mutex_};
+  wants_queue_ = true;
+}
+
+void Consumer::start() {
+  const std::lock_guard lock{mutex_};
+  wants_queue_ = wants_events_ = true;
+}
+
+void Consumer::stop() {
+  const std::lock_guard lock{mutex_};
+  wants_events_ = false;
+  for (const auto& item : items_) {
+    settled_.push_back({item.session, item.delivery.number, codec::Outcome::give_back, {}});
+  }
+  items_.clear();
+}
+
+void Consumer::check() const {
+  const std::lock_guard lock{mutex_};
+  if (error_) throw *error_;
+}
+
+bool Consumer::handle_one(const Handler& handler, std::vector<Settlement>& said) {
+  Item item;
+  {
+    const std::lock_guard lock{mutex_};
+    if (items_.empty()) return false;
+    item = std::move(items_.front());
+    items_.pop_front();
+  }
+  const auto& recorded = item.delivery.recorded;
+  Settlement settlement{item.session, item.delivery.number, codec::Outcome::acknowledge, {}};
+  EventFields fields;
+  fields.offset = recorded.offset;
+  fields.recordedtime = recorded.recordedtime;
+  fields.principal = recorded.principal;
+  if (!codec::read_envelope(recorded.envelope, fields)) {
+    ++malformed_;
+    settlement.outcome = codec::Outcome::reject;
+    settlement.reason = "the envelope does not decode";
+    said.push_back(std::move(settlement));
+    return true;
+  }
+  try {
+    ++handled_;
+    switch (handler(Event{std::move(fields)}, Delivery{item.delivery.attempts, item.delivery.redelivered})) {
+      case Verdict::acknowledge:
+        break;
+      case Verdict::give_back:
+        settlement.outcome = codec::Outcome::give_back;
+        break;
+      case Verdict::fail:
+        settlement.outcome = codec::Outcome::fail;
+        break;
+      case Verdict::reject:
+        settlement.outcome = codec::Outcome::reject;
+        break;
+    }
+  } catch (const Error& error) {
+    ++failed_;
+    // What cannot be understood now will not be understood later.
+    settlement.outcome = error.code() == Errc::malformed ? codec::Outcome::reject : codec::Outcome::fail;
+    settlement.reason = shortened(error.what());
+  } catch (const std::exception& error) {
+    ++failed_;
+    settlement.outcome = codec::Outcome::fail;
+    settlement.reason = shortened(error.what());
+  } catch (const kj::Exception& error) {
+    ++failed_;
+    settlement.outcome = codec::Outcome::fail;
+    settlement.reason = shortened(error.getDescription().cStr());
+  } catch (...) {
+    ++failed_;
+    settlement.outcome = codec::Outcome::fail;
+    settlement.reason = "the handler threw something that is no std::exception";
+  }
+  said.push_back(std::move(settlement));
+  return true;
+}
+
+void Consumer::settle(std::vector<Settlement> settlements) {
+  const std::lock_guard lock{mutex_};
+  if (settled_.empty()) {
+    settled_ = std::move(settlements);
+  } else {
+    settled_.insert(settled_.end(), std::make_move_iterator(settlements.begin()),
+                    std::make_move_iterator(settlements.end()));
+  }
+}
+
+void Consumer::add_to(BusStats& stats) const {
+  stats.handled += handled_;
+  stats.failed += failed_;
+  stats.malformed += malformed_;
+}
+
+void Consumer::welcomed(const codec::Welcome&) {
+  step_ = Step::probe;
+  bound_ = 0;
+  asked_ = false;
+  in_session_ = true;
+  leaving_.clear();
+  const std::lock_guard lock{mutex_};
+  ++session_;
+}
+
+void Consumer::gone() {
+  // The hub delivers again what was not settled, also what waits here.
+  in_session_ = false;
+  leaving_.clear();
+  const std::lock_guard lock{mutex_};
+  items_.clear();
+  settled_.clear();
+  ++session_;
+}
+
+std::optional<codec::ClientMessage> Consumer::next_step() {
+  bool wants_events = false;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!wants_queue_ || error_) return {};
+    wants_events = wants_events_;
+  }
+  // Whoever declared the queue otherwise has a reason: it is declared only where it is missing.
+  QueueSpec spec;
+  spec.name = options_.queue;
+  if (step_ == Step::probe) {
+    spec.passive = true;
+    return codec::Request{++request_, spec};
+  }
+  if (step_ == Step::declare) return codec::Request{++request_, spec};
+  if (step_ == Step::bind) {
+    if (bound_ < options_.bindings.size()) return codec::Request{++request_, codec::Bind{options_.bindings[bound_]}};
+    step_ = Step::prepared;
+    ready_ = true;
+    signal_.raise();
+  }
+  if (step_ == Step::prepared && wants_events) return codec::Consume{number_, options_.queue, options_.prefetch};
+  if (step_ == Step::consuming && !wants_events) return codec::Cancel{number_, "stopped"};
+  return {};
+}
+
+void Consumer::answered(const codec::Reply& reply) {
+  asked_ = false;
+  if (step_ == Step::probe && reply.refused && reply.code == codec::Refusal::not_found && options_.declare) {
+    step_ = Step::declare;
+  } else if (reply.refused) {
+    end(Error(Errc::refused, std::string{reply.message}));
+  } else if (step_ == Step::probe || step_ == Step::declare) {
+    step_ = Step::bind;
+  } else if (step_ == Step::bind) {
+    ++bound_;
+  }
+}
+
+bool Consumer::received(const codec::HubMessage& message, const SharedFrame& frame, Speaker&) {
+  if (const auto* deliveries = std::get_if<codec::Deliveries>(&message)) {
+    if (deliveries->consumer != number_) return false;
+    take(*deliveries, frame);
+    return true;
+  }
+  if (const auto* reply = std::get_if<codec::Reply>(&message)) {
+    if (!asked_ || reply->id != request_) return false;
+    answered(*reply);
+    return true;
+  }
+  if (const auto* refused = std::get_if<codec::Refused>(&message)) {
+    if (asked_ && refused->about == request_) {
+      answered({request_, true, refused->code, refused->message, {}});
+      return true;
+    }
+    if (refused->about != number_) return false;
+    end(Error(Errc::refused, std::string{refused->message}));
+    return true;
+  }
+  if (const auto* cancelled = std::get_if<codec::Cancelled>(&message)) {
+    if (cancelled->consumer != number_) return false;
+    end(Error(Errc::refused, "the hub ended the consumer of queue " + options_.queue + " (" +
+                                 std::string{cancelled->reason} + "): start again where that was not meant"));
+    return true;
+  }
+  return false;
+}
+
+void Consumer::take(const codec::Deliveries& deliveries, const SharedFrame& frame) {
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& delivery : deliveries.messages) {
+      if (wants_events_) {
+        items_.push_back({frame, delivery, session_});
+      } else {
+        settled_.push_back({session_, delivery.number, codec::Outcome::give_back, {}});
+      }
+    }
+  }
+  signal_.raise();
+}
+
+void Consumer::end(const Error& error) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (error_) return;
+    error_ = error;
+  }
+  signal_.raise();
+}
+
+void Consumer::failed(const Error& error) {
+  end(error);
+}
+
+void Consumer::collect() {
+  const std::lock_guard lock{mutex_};
+  for (auto& settlement : settled_) {
+    if (settlement.session == session_) leaving_.push_back(std::move(settlement));
+  }
+  settled_.clear();
+}
+
+bool Consumer::flush(Speaker& speaker) {
+  if (!in_session_) return true;
+  if (!flush_settlements(speaker)) return false;
+  while (!asked_) {
+    const auto message = next_step();
+    if (!message) break;
+    if (!speaker.say(*message)) return false;
+    if (std::holds_alternative<codec::Consume>(*message)) {
+      step_ = Step::consuming;
+    } else if (std::holds_alternative<codec::Cancel>(*message)) {
+      step_ = Step::prepared;
+    } else {
+      asked_ = true;
+    }
+  }
+  return true;
+}
+
+bool Consumer::flush_settlements(Speaker& speaker) {
+  while (!leaving_.empty()) {
+    codec::Settle settle;
+    settle.consumer = number_;
+    settle.outcome = leaving_.front().outcome;
+    settle.reason = leaving_.front().reason;
+    for (const auto& settlement : leaving_) {
+      if (settlement.outcome != settle.outcome || settlement.reason != settle.reason) break;
+      if (settle.numbers.size() == settlements_a_frame) break;
+      settle.numbers.push_back(settlement.number);
+    }
+    const std::size_t count = settle.numbers.size();
+    if (!speaker.say(codec::ClientMessage{settle})) return false;
+    leaving_.erase(leaving_.begin(), leaving_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  return true;
+}
+
+bool Consumer::has_work() const {
+  const std::lock_guard lock{mutex_};
+  if (!in_session_) return false;
+  if (!settled_.empty() || !leaving_.empty()) return true;
+  if (asked_ || error_ || !wants_queue_) return false;
+  if (step_ == Step::prepared) return wants_events_;
+  if (step_ == Step::consuming) return !wants_events_;
+  return true;
+}
+
+}  // namespace laban::client

@@ -1,0 +1,118 @@
+// bus/client/publish_window.hpp - what was published and is not confirmed yet, packed into frames, in order.
+//
+// Threads: append(), wait_until_idle() and the counters are safe from any thread; everything else belongs to the I/O
+//          thread. Appending costs one lock; packing and sending happen outside it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bus/client/feed_merge.hpp"
+#include "bus/codec/protocol.hpp"
+#include "laban/bus.hpp"
+#include "laban/error.hpp"
+
+namespace laban::client {
+
+class PublishWindow {
+ public:
+  struct Limits {
+    std::size_t events = 10'000;
+    std::size_t bytes = 64u << 20;
+    std::size_t batch_events = 1'024;
+    std::size_t batch_bytes = 1u << 20;
+  };
+
+  // A named producer goes on counting where the hub's log ends, so it counts only after welcome().
+  PublishWindow(Limits limits, Level level, bool named) : limits_(limits), level_(level), named_(named) {}
+
+  using Waiter = std::promise<Confirm>;
+
+  // Takes an encoded envelope. `sequence` 0: counted here. Waits for room for as long as `wait`; false: there was none.
+  // `beyond` lets a handler go on publishing while its own confirms wait for it. Throws the Error of close(), and
+  // Error(usage) for a sequence that is underway.
+  bool append(codec::Frame& envelope, std::string& id, std::uint64_t sequence,
+              std::optional<std::chrono::milliseconds> wait, std::shared_ptr<Waiter> waiter = nullptr,
+              bool beyond = false);
+
+  // Every append and wait from now on throws this.
+  void close(const Error& error);
+
+  // False: something is still unconfirmed.
+  bool wait_until_idle(std::chrono::milliseconds wait);
+
+  // --- for the I/O thread
+
+  // The hub is there, and has stored this producer up to `last_sequence`. What is unconfirmed is sent again, first.
+  void welcome(std::uint64_t last_sequence);
+
+  // The next frame to send; sent() moves on.
+  SharedFrame next();
+  void sent();
+  bool has_unsent() const;
+
+  // Settles events; `confirms` gets one a settled event where somebody listens.
+  void confirm(const codec::Confirms& confirms);
+
+  // --- confirms for a handler
+
+  // Keeps confirms until they are taken. Call before the first append.
+  void keep_confirms() { keeps_confirms_ = true; }
+  std::deque<Confirm> take_confirms();
+  bool has_confirms() const;
+
+  void add_to(BusStats& stats) const;
+
+ private:
+  // A frame's worth. Open while the application appends to it, then packed once and kept until each event is settled.
+  struct Batch {
+    std::uint64_t first_sequence = 0;
+    std::vector<codec::Frame> envelopes;  // until packed
+    std::vector<std::string> ids;
+    std::vector<bool> settled;
+    std::size_t unsettled = 0;
+    std::size_t bytes = 0;
+    bool closed = false;
+    SharedFrame frame;
+    std::map<std::size_t, std::shared_ptr<Waiter>> waiters;
+
+    std::uint64_t end_sequence() const { return first_sequence + ids.size(); }
+    bool holds(std::uint64_t sequence) const { return sequence >= first_sequence && sequence < end_sequence(); }
+  };
+
+  bool has_room(std::size_t bytes, bool beyond) const;
+  bool underway(std::uint64_t sequence) const;
+  void add(codec::Frame& envelope, std::string& id, std::uint64_t sequence, std::shared_ptr<Waiter> waiter);
+  void settle(Batch& batch, std::size_t index, const codec::Confirms::Run& run, std::uint64_t offset);
+  void report(Confirm confirm, const std::shared_ptr<Waiter>& waiter);
+  void drop_settled();
+
+  const Limits limits_;
+  const Level level_;
+  const bool named_;
+  bool keeps_confirms_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable moved_;
+  std::deque<std::shared_ptr<Batch>> batches_;
+  std::size_t next_ = 0;  // the first batch that was not sent in this session
+  std::size_t events_ = 0;
+  std::size_t bytes_ = 0;
+  std::optional<std::uint64_t> counted_;  // the last sequence that was counted here
+  bool growing_ = true;                   // sequences have only grown so far: batches can be searched
+  std::uint64_t stored_ = 0;              // what the hub said at welcome
+  std::deque<Confirm> confirms_;
+  std::optional<Error> closed_;
+  BusStats stats_;
+};
+
+}  // namespace laban::client
