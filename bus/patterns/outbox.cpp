@@ -2,6 +2,8 @@
 // twice.
 #include "bus/patterns/outbox.hpp"
 
+#include <chrono>
+
 #include "bus/patterns/stored_event.hpp"
 #include "laban/error.hpp"
 
@@ -9,7 +11,10 @@ namespace laban::patterns {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int read_at_once = 256;
+constexpr std::chrono::seconds pause_after_refusal{1};
 
 std::int64_t highest_number(const Database& database) {
   return database.first<std::int64_t>("SELECT seq FROM sqlite_sequence WHERE name = 'laban_outbox'").value_or(0);
@@ -88,13 +93,23 @@ void Outbox::say(Bus& bus) {
 
 void Outbox::confirmed(const Confirm& confirm) {
   if (!base_) return;
-  if (confirm.refused) ++refused_;
-  settled_.push_back({static_cast<std::int64_t>(confirm.sequence) - *base_,
-                      confirm.refused ? (confirm.reason.empty() ? "refused" : confirm.reason) : ""});
+  const auto number = static_cast<std::int64_t>(confirm.sequence) - *base_;
+  if (confirm.refused && confirm.temporary) {
+    if (later_.empty()) again_at_ = Clock::now() + pause_after_refusal;
+    later_.push_back(number);
+    return;
+  }
   --unsaid_;
+  if (confirm.refused) ++refused_;
+  settled_.push_back({number, !confirm.refused ? "" : confirm.reason.empty() ? "refused" : confirm.reason});
+}
+
+bool Outbox::has_confirmed() const {
+  return !settled_.empty() || (!later_.empty() && Clock::now() >= again_at_);
 }
 
 void Outbox::forget() {
+  if (!later_.empty() && Clock::now() >= again_at_) say_again();
   for (std::size_t first = 0; first < settled_.size();) {
     if (!settled_[first].refusal.empty()) {
       database_.run("UPDATE laban_outbox SET refused = ? WHERE number = ?", settled_[first].refusal,
@@ -111,6 +126,20 @@ void Outbox::forget() {
     first = last + 1;
   }
   settled_.clear();
+}
+
+// What the hub could not take goes to the end with a new number, because later sequences of this producer may be stored
+// already and the hub takes none below them.
+void Outbox::say_again() {
+  for (const auto number : later_) {
+    database_.run(
+        "INSERT INTO laban_outbox(id, type, correlationid, envelope)"
+        " SELECT id, type, correlationid, envelope FROM laban_outbox WHERE number = ?",
+        number);
+    database_.run("DELETE FROM laban_outbox WHERE number = ?", number);
+  }
+  unsaid_ -= static_cast<std::int64_t>(later_.size());  // committed() counts them anew
+  later_.clear();
 }
 
 }  // namespace laban::patterns

@@ -2,6 +2,7 @@
 // commit, removed when the hub has confirmed it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,16 +29,17 @@ class Outbox {
   // transaction.
   void say(Bus& bus);
 
-  // What the hub answered; the rows go with the next forget().
+  // What the hub answered; the rows go with the next forget(). What it refuses for good stays with the reason, for people.
   void confirmed(const Confirm& confirm);
-  void forget();  // call in a transaction
-  bool has_confirmed() const { return !settled_.empty(); }
+  void forget();               // call in a transaction
+  bool has_confirmed() const;  // there is something to forget
 
   std::int64_t unsaid() const { return unsaid_; }
   std::uint64_t refused() const { return refused_; }
 
  private:
   bool meet(Bus& bus);
+  void say_again();
 
   struct Settled {
     std::int64_t number;
@@ -52,6 +54,8 @@ class Outbox {
   std::int64_t unsaid_ = 0;
   std::uint64_t refused_ = 0;
   std::vector<Settled> settled_;
+  std::vector<std::int64_t> later_;  // refused for now
+  std::chrono::steady_clock::time_point again_at_{};
 };
 
 }  // namespace laban::patterns

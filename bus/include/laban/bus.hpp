@@ -42,6 +42,7 @@ struct Confirm {
   bool duplicate = false;        // had been stored before
   bool refused = false;
   std::string reason;            // why it was refused: what to do
+  bool temporary = false;        // refused for now (a full queue or disk): the same event may be taken later
 };
 
 // How an event came out of a queue.
