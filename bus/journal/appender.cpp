@@ -10,6 +10,8 @@
 namespace laban::journal {
 namespace {
 
+constexpr std::uint64_t mark_distance = 4096;
+
 bool is_full(int error) {
   return error == ENOSPC || error == EDQUOT;
 }
@@ -66,6 +68,7 @@ int Appender::begin_segment(const std::string& path, std::uint64_t size, bool al
   if (const int error = files_.rename(path, directory_ + "/" + segment.name())) return error;
   if (const int error = files_.sync_directory(directory_)) return is_full(error) ? EIO : error;
 
+  if (file_) mark(batch_sealed);  // of the old one: should the new one get lost, this tells
   file_ = std::move(opened.value);
   segment.file = file_;
   head_.position = segment.end;
@@ -108,8 +111,8 @@ int Appender::resume(const Head& head) {
   segment.file = file_;
   std::vector<std::byte> piece(1 << 20);
   for (auto at = std::max(head_.synced, segment.first_position()); at < head_.position;) {
-    const auto part = std::span{piece}.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), head_.position - at)));
+    const auto part =
+        std::span{piece}.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), head_.position - at)));
     const auto got = read_fully(*file_, at - segment.header.base, part);
     if (got.bytes != part.size()) return got.error != 0 ? got.error : EIO;
     if (const int error = write_fully(*file_, at - segment.header.base, part)) return error;
@@ -120,7 +123,7 @@ int Appender::resume(const Head& head) {
   }
   head_.synced = head_.position;
   head_.synced_offset = head_.next_offset;
-  mark(false);
+  mark_twice();
   return 0;
 }
 
@@ -146,7 +149,7 @@ Appender::Outcome Appender::write(Group& group, std::int64_t recordedtime) {
   auto& tail = segments_.newest();
   if (const int error = write_fully(*file_, head_.position - tail.header.base, batch)) {
     const auto outcome = refuse(error, "writing to the log");
-    if (outcome == Outcome::no_space && !dirty()) mark(false);  // part of the group may lie over the old one
+    if (outcome == Outcome::no_space && !dirty()) mark();  // part of the group may lie over the old one
     return outcome;
   }
   head_.position += batch.size();
@@ -169,21 +172,21 @@ Appender::Outcome Appender::sync() {
   ++counters_.syncs;
   head_.synced = head_.position;
   head_.synced_offset = head_.next_offset;
-  mark(false);
+  mark();
   return Outcome::ok;
 }
 
-void Appender::mark(bool closed) {
+void Appender::mark(std::uint8_t flags, std::uint64_t distance) {
   if (failed_) return;
   const auto& segment = segments_.newest();
-  const auto at = head_.position - segment.header.base;
+  const auto at = head_.position - segment.header.base + distance;
   if (at + batch_header_bytes > segment.file_bytes) return;
   BatchHeader header;
-  header.flags = static_cast<std::uint8_t>(batch_mark | (closed ? batch_closed : 0));
+  header.flags = static_cast<std::uint8_t>(batch_mark | flags);
   header.previous = head_.previous;
   header.log_id = head_.log_id;
   header.generation = head_.generation;
-  header.position = head_.position;
+  header.position = segment.header.base + at;
   header.first_offset = head_.next_offset;
   header.recordedtime = head_.recordedtime;
   header.synced = head_.position;
@@ -193,8 +196,13 @@ void Appender::mark(bool closed) {
   if (write_fully(*file_, at, bytes) != 0) return;
 }
 
+void Appender::mark_twice(std::uint8_t flags) {
+  mark(flags, mark_distance);
+  mark(flags);
+}
+
 bool Appender::mark_durably() {
-  mark(true);
+  mark_twice(batch_closed);
   if (const int error = file_->sync_data()) {
     refuse(is_full(error) ? EIO : error, "syncing the log");
     return false;

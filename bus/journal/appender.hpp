@@ -30,8 +30,7 @@ class Appender {
  public:
   enum class Outcome { ok, no_space, failed };
 
-  Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments,
-           Spares& spares);
+  Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments, Spares& spares);
 
   // Begins the first segment of a new log.
   Outcome create(const Head& head);
@@ -46,8 +45,9 @@ class Appender {
 
   // Writes, without a sync of its own, how far the log is synced. Whatever is unreadable before a mark was
   // confirmed.
-  void mark(bool closed);
-  bool mark_durably();  // the same and syncs it
+  void mark(std::uint8_t flags = 0, std::uint64_t distance = 0);
+  void mark_twice(std::uint8_t flags = 0);  // the second one out of reach of what may have hit the first
+  bool mark_durably();                      // the same and syncs it
 
   const Head& head() const { return head_; }
   bool dirty() const { return head_.synced != head_.position; }

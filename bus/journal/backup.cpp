@@ -21,8 +21,8 @@ void copy(FileSystem& files, const BackupPlan::Source& source, const std::string
   if (!to.value) give_up(target, to.error);
   std::vector<std::byte> piece(1 << 20);
   for (std::uint64_t at = 0; at < source.bytes;) {
-    const auto part = std::span{piece}.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), source.bytes - at)));
+    const auto part =
+        std::span{piece}.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), source.bytes - at)));
     const auto got = read_fully(*from.value, at, part);
     if (got.error != 0 || got.bytes != part.size()) give_up(source.path, got.error != 0 ? got.error : EIO);
     if (const int error = write_fully(*to.value, at, part)) give_up(target, error);
@@ -35,8 +35,7 @@ void copy(FileSystem& files, const BackupPlan::Source& source, const std::string
 
 BackupPlan Journal::plan_backup() {
   auto& appender = impl_->appender;
-  if (!impl_->closed && appender.sync() != Appender::Outcome::ok)
-    throw Error{Errc::storage, appender.reason()};
+  if (!impl_->closed && appender.sync() != Appender::Outcome::ok) throw Error{Errc::storage, appender.reason()};
   const auto& head = appender.head();
   BackupPlan plan;
   plan.hold = std::shared_ptr<void>{impl_->backups};
@@ -51,8 +50,7 @@ BackupPlan Journal::plan_backup() {
   }
   for (std::size_t i = 0; i < impl_->segments.size(); ++i) {
     const auto& segment = impl_->segments[i];
-    plan.sources.push_back(
-        {impl_->segments.path(segment), segment.name(), segment.end - segment.header.base});
+    plan.sources.push_back({impl_->segments.path(segment), segment.name(), segment.end - segment.header.base});
   }
   SegmentHeader next;
   next.previous = head.previous;
@@ -72,8 +70,7 @@ BackupResult copy_backup(FileSystem& files, const BackupPlan& plan, const std::s
   if (const int error = files.make_directories(directory)) give_up(directory, error);
   std::vector<std::string> there;
   if (const int error = files.list(directory, there)) give_up(directory, error);
-  if (!there.empty())
-    throw Error{Errc::storage, directory + " is not empty: give the backup a new directory"};
+  if (!there.empty()) throw Error{Errc::storage, directory + " is not empty: give the backup a new directory"};
   BackupResult result;
   for (const auto& source : plan.sources) {
     copy(files, source, directory + "/" + source.name);

@@ -21,8 +21,8 @@ std::vector<std::uint64_t> list_checkpoints(FileSystem& files, const std::string
   return positions;
 }
 
-std::optional<StoredCheckpoint> load_checkpoint(FileSystem& files, const std::string& directory,
-                                                std::uint64_t position, std::string& why) {
+std::optional<StoredCheckpoint> load_checkpoint(FileSystem& files, const std::string& directory, std::uint64_t position,
+                                                std::string& why) {
   const auto opened = files.open(checkpoint_path(directory, position), OpenMode::read);
   if (!opened.value) return why = error_text(opened.error), std::nullopt;
   std::vector<std::byte> bytes(static_cast<std::size_t>(opened.value->size()));
@@ -38,10 +38,8 @@ std::optional<StoredCheckpoint> load_checkpoint(FileSystem& files, const std::st
   checkpoint.header = *header;
   checkpoint.carried.resize(static_cast<std::size_t>(header->carried));
   const auto table_bytes = checkpoint.carried.size() * sizeof(CarriedEntry);
-  if (table_bytes > 0)
-    std::memcpy(checkpoint.carried.data(), bytes.data() + checkpoint_header_bytes, table_bytes);
-  bytes.erase(bytes.begin(),
-              bytes.begin() + static_cast<std::ptrdiff_t>(checkpoint_header_bytes + table_bytes));
+  if (table_bytes > 0) std::memcpy(checkpoint.carried.data(), bytes.data() + checkpoint_header_bytes, table_bytes);
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(checkpoint_header_bytes + table_bytes));
   checkpoint.state = std::move(bytes);
   return checkpoint;
 }
@@ -49,8 +47,7 @@ std::optional<StoredCheckpoint> load_checkpoint(FileSystem& files, const std::st
 int store_checkpoint(FileSystem& files, const std::string& directory, const CheckpointHeader& header,
                      std::span<const CarriedEntry> carried, std::span<const std::byte> state) {
   std::vector<std::byte> bytes(checkpoint_header_bytes + carried.size_bytes() + state.size());
-  if (!carried.empty())
-    std::memcpy(bytes.data() + checkpoint_header_bytes, carried.data(), carried.size_bytes());
+  if (!carried.empty()) std::memcpy(bytes.data() + checkpoint_header_bytes, carried.data(), carried.size_bytes());
   if (!state.empty())
     std::memcpy(bytes.data() + checkpoint_header_bytes + carried.size_bytes(), state.data(), state.size());
   encode(header, bytes);

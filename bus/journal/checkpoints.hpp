@@ -36,8 +36,8 @@ std::string checkpoint_path(const std::string& directory, std::uint64_t position
 std::vector<std::uint64_t> list_checkpoints(FileSystem& files, const std::string& directory);
 
 // Nothing where the file cannot be read whole; `why` says what is wrong.
-std::optional<StoredCheckpoint> load_checkpoint(FileSystem& files, const std::string& directory,
-                                                std::uint64_t position, std::string& why);
+std::optional<StoredCheckpoint> load_checkpoint(FileSystem& files, const std::string& directory, std::uint64_t position,
+                                                std::string& why);
 
 // An errno.
 int store_checkpoint(FileSystem& files, const std::string& directory, const CheckpointHeader& header,

@@ -17,8 +17,7 @@ inline constexpr std::size_t segment_header_bytes = 64;
 inline constexpr std::size_t batch_header_bytes = 64;
 inline constexpr std::size_t checkpoint_header_bytes = 64;
 inline constexpr std::size_t record_header_bytes = 8;
-inline constexpr std::size_t carried_bytes =
-    16;  // offset and time of a carried event, between header and body
+inline constexpr std::size_t carried_bytes = 16;  // offset and time of a carried event, between header and body
 
 inline constexpr std::size_t padded(std::size_t bytes) {
   return (bytes + 7) & ~std::size_t{7};
@@ -38,6 +37,7 @@ struct SegmentHeader {
 enum BatchFlag : std::uint8_t {
   batch_mark = 1,    // no records: says how far the log is synced; the next batch overwrites it
   batch_closed = 2,  // a mark that was written when the log was closed
+  batch_sealed = 4,  // a mark that was written when the log went on in another segment
 };
 
 // A batch is a group of records that was committed together: this header, then the records.
@@ -63,8 +63,7 @@ enum RecordFlag : std::uint8_t {
 
 struct CheckpointHeader {
   std::uint16_t version = format_version;
-  std::uint32_t previous =
-      0;  // checksum of the last batch before the position: ties the checkpoint to this log
+  std::uint32_t previous = 0;  // checksum of the last batch before the position: ties the checkpoint to this log
   std::uint64_t log_id = 0;
   std::uint32_t generation = 0;
   std::uint64_t position = 0;

@@ -25,8 +25,7 @@ std::byte* Group::grow(std::size_t bytes) {
   }
   auto* at = buffer_.get() + size_;
   size_ += bytes;
-  assert(size_ <= group_bytes_max + body_bytes_max + 4096 &&
-         "commit before the group grows past group_bytes_max");
+  assert(size_ <= group_bytes_max + body_bytes_max + 4096 && "commit before the group grows past group_bytes_max");
   return at;
 }
 

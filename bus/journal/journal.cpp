@@ -22,16 +22,15 @@ std::uint64_t random_log_id() {
 
 std::unique_ptr<DirectoryLock> hold(FileSystem& files, const std::string& directory) {
   if (const int error = files.make_directories(directory))
-    throw Error{Errc::storage, "cannot create " + directory + ": " + error_text(error) +
-                                   ": choose another --data directory"};
+    throw Error{Errc::storage,
+                "cannot create " + directory + ": " + error_text(error) + ": choose another --data directory"};
   auto lock = files.lock(directory);
   if (lock.value) return std::move(lock.value);
   if (lock.error == EWOULDBLOCK)
-    throw Error{
-        Errc::in_use,
-        directory + " belongs to another hub that is running: stop it, or choose another --data directory"};
-  throw Error{Errc::storage, "cannot lock " + directory + ": " + error_text(lock.error) +
-                                 ": make it writable for this user"};
+    throw Error{Errc::in_use,
+                directory + " belongs to another hub that is running: stop it, or choose another --data directory"};
+  throw Error{Errc::storage,
+              "cannot lock " + directory + ": " + error_text(lock.error) + ": make it writable for this user"};
 }
 
 constexpr std::uint64_t segment_bytes_min = 4096;
@@ -41,8 +40,7 @@ constexpr std::uint64_t segment_bytes_min = 4096;
 Journal::Journal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Journal::~Journal() = default;
 
-std::unique_ptr<Journal> Journal::open(FileSystem& files, const std::string& directory,
-                                       const Options& options) {
+std::unique_ptr<Journal> Journal::open(FileSystem& files, const std::string& directory, const Options& options) {
   if (options.segment_bytes < segment_bytes_min || options.segment_bytes % 8 != 0)
     throw Error{Errc::usage, "a segment of " + std::to_string(options.segment_bytes) +
                                  " bytes is not possible: take a multiple of 8 from " +
@@ -54,8 +52,7 @@ std::unique_ptr<Journal> Journal::open(FileSystem& files, const std::string& dir
   if (found.empty() && !list_checkpoints(files, directory).empty())
     throw Error{
         Errc::storage,
-        directory +
-            " has checkpoints of a log, but no log: restore it from a backup, or empty it to begin anew"};
+        directory + " has checkpoints of a log, but no log: restore it from a backup, or empty it to begin anew"};
   std::optional<Recovered> recovered;
   if (!found.empty()) recovered = recover(files, directory, found, options.check_bytes);
 
@@ -74,8 +71,7 @@ std::unique_ptr<Journal> Journal::open(FileSystem& files, const std::string& dir
     Head head;
     head.log_id = options.new_log_id ? *options.new_log_id : random_log_id();
     impl->recovery.created = true;
-    if (impl->appender.create(head) != Appender::Outcome::ok)
-      throw Error{Errc::storage, impl->appender.reason()};
+    if (impl->appender.create(head) != Appender::Outcome::ok) throw Error{Errc::storage, impl->appender.reason()};
   }
   return std::unique_ptr<Journal>{new Journal{std::move(impl)}};
 }

@@ -32,10 +32,9 @@ namespace laban::journal {
 
 struct Options {
   std::uint64_t segment_bytes = 64 << 20;
-  std::uint32_t spare_segments = 1;  // filled with zeros ahead of time
-  bool background = true;            // fill them on a helper thread; else inside open() and prepare()
-  std::uint64_t check_bytes =
-      1ull << 30;  // open() checks the newest so many bytes, older ones when they are read
+  std::uint32_t spare_segments = 1;             // filled with zeros ahead of time
+  bool background = true;                       // fill them on a helper thread; else inside open() and prepare()
+  std::uint64_t check_bytes = 1ull << 30;       // open() checks the newest so many bytes, older ones when they are read
   std::uint64_t cache_bytes = 8 << 20;          // of batches that were read or written last
   std::uint64_t free_bytes_min = 256ull << 20;  // below it space().low
   std::optional<std::uint64_t> new_log_id;      // instead of a random one, for a log that is created now
@@ -147,8 +146,7 @@ class Journal {
   using Visit = std::function<void(const Record&)>;
 
   // Opens the log in the directory, creating both where they are missing.
-  static std::unique_ptr<Journal> open(FileSystem& files, const std::string& directory,
-                                       const Options& options = {});
+  static std::unique_ptr<Journal> open(FileSystem& files, const std::string& directory, const Options& options = {});
   ~Journal();  // without close(): as if the process had died, but tidy
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;

@@ -12,9 +12,8 @@ namespace {
 // The last page that begins at or before it.
 template <class Value>
 std::size_t page_before(const std::vector<IndexEntry>& index, Value IndexEntry::*field, Value wanted) {
-  const auto after =
-      std::upper_bound(index.begin(), index.end(), wanted,
-                       [field](Value value, const IndexEntry& entry) { return value < entry.*field; });
+  const auto after = std::upper_bound(index.begin(), index.end(), wanted,
+                                      [field](Value value, const IndexEntry& entry) { return value < entry.*field; });
   return after == index.begin() ? 0 : static_cast<std::size_t>(after - index.begin() - 1);
 }
 
@@ -34,8 +33,8 @@ ReadResult Journal::read(std::uint64_t from, std::size_t bytes_max, std::size_t 
   for (auto s = segments.at_offset(from); s < segments.size() && result.next <= head() && !full; ++s) {
     auto& segment = segments[s];
     if ((result.damage = segments.build_index(segment))) return result;
-    for (auto p = page_before(segment.index, &IndexEntry::offset, result.next);
-         p < segment.index.size() && !full; ++p) {
+    for (auto p = page_before(segment.index, &IndexEntry::offset, result.next); p < segment.index.size() && !full;
+         ++p) {
       auto loaded = segments.load(segment, p);
       if (auto* damage = std::get_if<Damage>(&loaded)) {
         result.damage = std::move(*damage);
@@ -46,8 +45,8 @@ ReadResult Journal::read(std::uint64_t from, std::size_t bytes_max, std::size_t 
       for_each_batch(page, [&](const BatchHeader& header, std::span<const std::byte> batch) {
         visit_records(header, batch, [&](const Record& record) {
           if (full || record.offset != result.next || record.carried) return;
-          full = !result.events.empty() &&
-                 (bytes + record.body.size() > bytes_max || result.events.size() >= events_max);
+          full =
+              !result.events.empty() && (bytes + record.body.size() > bytes_max || result.events.size() >= events_max);
           if (full) return;
           result.events.push_back(record);
           bytes += record.body.size();
@@ -90,8 +89,7 @@ ReadResult Journal::get(std::uint64_t offset) {
   for_each_batch(page, [&](const BatchHeader& header, std::span<const std::byte> batch) {
     if (header.position == *position)
       visit_records(header, batch, [&](const Record& record) {
-        if (record.carried && record.offset == offset && result.events.empty())
-          result.events.push_back(record);
+        if (record.carried && record.offset == offset && result.events.empty()) result.events.push_back(record);
       });
     return header.position < *position;
   });
@@ -140,8 +138,7 @@ void Journal::scan(std::uint64_t from_position, const Visit& visit) {
                impl_->directory);
     }
     if (step == BatchWalker::Step::end) continue;
-    const auto what =
-        step == BatchWalker::Step::error ? error_text(walker.error()) : std::string{walker.reason()};
+    const auto what = step == BatchWalker::Step::error ? error_text(walker.error()) : std::string{walker.reason()};
     refuse(segments.damage(segment, walker.position(), offset, what), impl_->directory);
   }
 }

@@ -18,13 +18,12 @@ using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 using Block = std::shared_ptr<const std::byte[]>;
 
 struct Record {
-  std::uint64_t offset = 0;    // of an event; 0 for a note
-  std::uint64_t position = 0;  // where its batch begins in the log: a place to scan from
-  Timestamp recordedtime{};    // of an event carried forward: the original one
-  std::uint8_t kind = 0;       // the caller's own
-  bool carried = false;        // an old event, copied forward by retention; a fold has seen it before
-  std::span<const std::byte>
-      body;  // begins at a multiple of 8, so that a Cap'n Proto segment can be read in place
+  std::uint64_t offset = 0;         // of an event; 0 for a note
+  std::uint64_t position = 0;       // where its batch begins in the log: a place to scan from
+  Timestamp recordedtime{};         // of an event carried forward: the original one
+  std::uint8_t kind = 0;            // the caller's own
+  bool carried = false;             // an old event, copied forward by retention; a fold has seen it before
+  std::span<const std::byte> body;  // begins at a multiple of 8, so that a Cap'n Proto segment can be read in place
 };
 
 // What is wrong with the log, and where.

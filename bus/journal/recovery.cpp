@@ -30,13 +30,11 @@ Damage file_damage(const std::string& path, std::uint64_t base, std::string what
   return {path, 0, base, 0, std::move(what)};
 }
 
-std::optional<Damage> check_header(const Segments& segments, const Segment& segment,
-                                   const SegmentHeader* before) {
+std::optional<Damage> check_header(const Segments& segments, const Segment& segment, const SegmentHeader* before) {
   const auto& header = segment.header;
   const auto path = segments.path(segment);
   if (!before) return {};
-  if (header.log_id != before->log_id)
-    return file_damage(path, header.base, "the segment belongs to another log");
+  if (header.log_id != before->log_id) return file_damage(path, header.base, "the segment belongs to another log");
   if (header.next_offset < before->next_offset || header.generation < before->generation)
     return file_damage(path, header.base, "the segment contradicts the one before it");
   return {};
@@ -63,8 +61,7 @@ std::optional<Damage> list_segments(FileSystem& files, const std::string& direct
     const auto path = segments.path(segment);
     auto opened = files.open(path, OpenMode::read);
     if (!opened.value)
-      throw Error{Errc::storage,
-                  "cannot open " + path + ": " + error_text(opened.error) + ": check its rights"};
+      throw Error{Errc::storage, "cannot open " + path + ": " + error_text(opened.error) + ": check its rights"};
     std::array<std::byte, segment_header_bytes> bytes{};
     const auto got = read_fully(*opened.value, 0, bytes);
     if (got.error != 0) return file_damage(path, *base, error_text(got.error));
@@ -93,26 +90,25 @@ std::optional<Damage> list_segments(FileSystem& files, const std::string& direct
   return {};
 }
 
-SegmentWalk walk_segment(const Segments& segments, Segment& segment, bool newest, const OnBatch& on_batch) {
+SegmentWalk walk_segment(const Segments& segments, Segment& segment, SegmentEnd end, const OnBatch& on_batch) {
   SegmentWalk walk;
   walk.synced = segment.first_position();
   walk.previous = segment.header.previous;
   walk.next_offset = segment.header.next_offset;
   walk.recordedtime = segment.header.recordedtime;
-  const auto limit = newest ? segment.header.base + segment.file_bytes : segment.end;
+  const auto limit = end == SegmentEnd::sealed ? segment.end : segment.header.base + segment.file_bytes;
   BatchWalker walker{*segment.file, segment.header, segment.first_position(), limit, segment.header.previous};
   segment.index.clear();
   auto step = walker.next();
   for (; step == Step::batch; step = walker.next()) {
     const auto& header = walker.header();
     std::uint64_t events = 0;
-    const bool sound = header.first_offset == walk.next_offset &&
-                       visit_records(header, walker.bytes(), [&](const Record& record) {
-                         if (record.offset != 0 && !record.carried) ++events;
-                       });
+    const bool sound =
+        header.first_offset == walk.next_offset && visit_records(header, walker.bytes(), [&](const Record& record) {
+          if (record.offset != 0 && !record.carried) ++events;
+        });
     if (!sound) {
-      walk.damage =
-          segments.damage(segment, walker.position(), walk.next_offset, "the batch contradicts its header");
+      walk.damage = segments.damage(segment, walker.position(), walk.next_offset, "the batch contradicts its header");
       return walk;
     }
     segment.note(header);
@@ -133,10 +129,12 @@ SegmentWalk walk_segment(const Segments& segments, Segment& segment, bool newest
   };
   if (step == Step::error) return damaged(error_text(walker.error()));
   if (step == Step::end) return walk;
-  if (!newest) return damaged(step == Step::mark ? "batches are missing here" : walker.reason());
+  if (end == SegmentEnd::sealed) return damaged(step == Step::mark ? "batches are missing here" : walker.reason());
   if (step == Step::mark) {
     walk.synced = std::max(walk.synced, walker.header().synced);
     walk.closed = (walker.header().flags & batch_closed) != 0;
+    if (end == SegmentEnd::newest && (walker.header().flags & batch_sealed) != 0)
+      return damaged("the log went on in another segment, and that is missing");
   }
   const auto proof = was_synced(*segment.file, segment.header, walk.end);
   if (proof.error != 0) return damaged(error_text(proof.error));
@@ -191,17 +189,14 @@ std::size_t first_to_check(const Segments& segments, std::uint64_t check_bytes) 
 
 }  // namespace
 
-Recovered recover(FileSystem& files, const std::string& directory, Segments& segments,
-                  std::uint64_t check_bytes) {
+Recovered recover(FileSystem& files, const std::string& directory, Segments& segments, std::uint64_t check_bytes) {
   Recovered result;
   auto checkpoints = fitting_checkpoints(files, directory, segments, result.report);
   std::size_t first = first_to_check(segments, check_bytes);
-  const auto fold_from =
-      checkpoints.empty() ? segments.oldest().header.base : checkpoints.back().header.position;
+  const auto fold_from = checkpoints.empty() ? segments.oldest().header.base : checkpoints.back().header.position;
   first = std::min(first, segments.at_position(fold_from));
 
-  std::map<std::uint64_t, std::uint32_t>
-      boundaries;  // of the checkpoints' positions: the checksum before each
+  std::map<std::uint64_t, std::uint32_t> boundaries;  // of the checkpoints' positions: the checksum before each
   for (const auto& checkpoint : checkpoints)
     boundaries.emplace(checkpoint.header.position, checkpoint.header.previous ^ 1u);
   const auto pass = [&](std::uint64_t position, std::uint32_t previous) {
@@ -216,13 +211,14 @@ Recovered recover(FileSystem& files, const std::string& directory, Segments& seg
                   "cannot open " + segments.path(segment) + ": " + error_text(error) + ": check its rights"};
     pass(segment.header.base, segment.header.previous);
     pass(segment.first_position(), segment.header.previous);
-    walk = walk_segment(segments, segment, i + 1 == segments.size(),
-                        [&](const BatchHeader& header, std::span<const std::byte> batch) {
-                          pass(header.position + header.length, header.crc);
-                          visit_records(header, batch, [&](const Record& record) {
-                            if (record.carried) found.push_back({record.offset, record.position});
-                          });
-                        });
+    const auto segment_end = i + 1 == segments.size() ? SegmentEnd::newest : SegmentEnd::sealed;
+    walk =
+        walk_segment(segments, segment, segment_end, [&](const BatchHeader& header, std::span<const std::byte> batch) {
+          pass(header.position + header.length, header.crc);
+          visit_records(header, batch, [&](const Record& record) {
+            if (record.carried) found.push_back({record.offset, record.position});
+          });
+        });
     if (walk.damage) refuse(*walk.damage, directory);
     if (i + 1 < segments.size()) {
       const auto& next = segments[i + 1].header;
@@ -243,15 +239,13 @@ Recovered recover(FileSystem& files, const std::string& directory, Segments& seg
     const bool walked = !partly || position >= segments[first].header.base;
     if (walked && boundaries[position] != checkpoint.header.previous) {
       ++result.report.checkpoints_ignored;
-      result.report.remarks.push_back("ignored " + checkpoint_path(directory, position) +
-                                      ": it does not fit the log");
+      result.report.remarks.push_back("ignored " + checkpoint_path(directory, position) + ": it does not fit the log");
       continue;
     }
     result.checkpoint_positions.push_back(position);
     if (!result.checkpoint) result.checkpoint = std::move(checkpoint);
   }
-  if (!result.checkpoint && partly)
-    return recover(files, directory, segments, ~0ull);  // the fold begins at the front
+  if (!result.checkpoint && partly) return recover(files, directory, segments, ~0ull);  // the fold begins at the front
   if (!result.checkpoint && segments.oldest().header.base > 0)
     throw Error{Errc::storage, "the log in " + directory + " begins at position " +
                                    std::to_string(segments.oldest().header.base) +

@@ -31,8 +31,7 @@ struct Recovered {
 std::optional<Damage> list_segments(FileSystem& files, const std::string& directory, Segments& segments);
 
 // The rest of the work, for a log that has segments.
-Recovered recover(FileSystem& files, const std::string& directory, Segments& segments,
-                  std::uint64_t check_bytes);
+Recovered recover(FileSystem& files, const std::string& directory, Segments& segments, std::uint64_t check_bytes);
 
 // What a walk over one segment found.
 struct SegmentWalk {
@@ -47,11 +46,14 @@ struct SegmentWalk {
   std::uint64_t batches = 0, records = 0, events = 0;
 };
 
-// Checks every byte of a segment. In the newest one, what does not go on is cut or, where it was synced,
-// damage. `on_batch` sees each whole batch.
+// Where a segment ends: where the next one begins; where its batches end, since it is the newest one; or nobody knows,
+// since the header of the next one cannot be read.
+enum class SegmentEnd { sealed, newest, unknown };
+
+// Checks every byte of a segment. In the newest one, what does not go on is cut or, where it was synced, damage.
+// `on_batch` sees each whole batch.
 using OnBatch = std::function<void(const BatchHeader&, std::span<const std::byte>)>;
-SegmentWalk walk_segment(const Segments& segments, Segment& segment, bool newest,
-                         const OnBatch& on_batch = {});
+SegmentWalk walk_segment(const Segments& segments, Segment& segment, SegmentEnd end, const OnBatch& on_batch = {});
 
 // Merges entries that were found later into a table that is sorted by offset; a later one of the same offset
 // wins.

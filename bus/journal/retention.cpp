@@ -19,8 +19,7 @@ std::optional<std::uint32_t> checksum_before(Segments& segments, const Head& hea
   auto& segment = segments[segments.at_position(position)];
   if (position <= segment.first_position()) return segment.header.previous;
   if (segments.open(segment) != 0) return {};
-  BatchWalker walker{*segment.file, segment.header, position,
-                     segment.end,   std::nullopt,   BatchWalker::Check::headers};
+  BatchWalker walker{*segment.file, segment.header, position, segment.end, std::nullopt, BatchWalker::Check::headers};
   if (walker.next() != BatchWalker::Step::batch) return {};
   return walker.header().previous;
 }
@@ -33,8 +32,7 @@ std::string Journal::save_checkpoint(std::uint64_t position, std::span<const std
   if (position == 0) position = first_position();
   const auto previous = checksum_before(impl_->segments, appender.head(), position);
   if (!previous)
-    return "no batch of the log ends at position " + std::to_string(position) +
-           ": give one that position() returned";
+    return "no batch of the log ends at position " + std::to_string(position) + ": give one that position() returned";
   CheckpointHeader header;
   header.previous = *previous;
   header.log_id = log_id();
@@ -86,8 +84,7 @@ Carrying carry(Segments& segments, Appender& appender, Segment& segment, IsLive 
     if (appender.write(group, 0) != Appender::Outcome::ok) carrying.problem = appender.reason();
     // The batch lies where the log ended before it.
     const auto position = appender.head().position - group.batch().size();
-    for (auto entry = carrying.entries.rbegin(); entry != carrying.entries.rend() && entry->position == 0;
-         ++entry)
+    for (auto entry = carrying.entries.rbegin(); entry != carrying.entries.rend() && entry->position == 0; ++entry)
       entry->position = position;
     group.clear();
   };
@@ -109,16 +106,14 @@ Carrying carry(Segments& segments, Appender& appender, Segment& segment, IsLive 
   }
   flush();
   if (carrying.problem.empty() && step != BatchWalker::Step::end)
-    carrying.problem =
-        segments.damage(segment, walker.position(), segment.header.next_offset, walker.reason()).text();
-  if (carrying.problem.empty() && appender.sync() != Appender::Outcome::ok)
-    carrying.problem = appender.reason();
+    carrying.problem = segments.damage(segment, walker.position(), segment.header.next_offset, walker.reason()).text();
+  if (carrying.problem.empty() && appender.sync() != Appender::Outcome::ok) carrying.problem = appender.reason();
   return carrying;
 }
 
 // Why the oldest segment may not go; empty where it may.
-std::string held_by(const Segments& segments, const Retention& retention,
-                    const std::vector<std::uint64_t>& checkpoints, bool backup_runs) {
+std::string held_by(const Segments& segments, const Retention& retention, const std::vector<std::uint64_t>& checkpoints,
+                    bool backup_runs) {
   const auto& oldest = segments[0].header;
   const auto& next = segments[1].header;
   const bool has_events = next.next_offset > oldest.next_offset;

@@ -49,9 +49,9 @@ std::size_t Segments::at_offset(std::uint64_t offset) const {
 }
 
 std::size_t Segments::at_position(std::uint64_t position) const {
-  const auto after = std::upper_bound(
-      all_.begin(), all_.end(), position,
-      [](std::uint64_t wanted, const Segment& segment) { return wanted < segment.header.base; });
+  const auto after =
+      std::upper_bound(all_.begin(), all_.end(), position,
+                       [](std::uint64_t wanted, const Segment& segment) { return wanted < segment.header.base; });
   return after == all_.begin() ? 0 : static_cast<std::size_t>(after - all_.begin() - 1);
 }
 
@@ -96,8 +96,7 @@ std::optional<Damage> Segments::walk(Segment& segment, BatchWalker::Check check)
   for (;;) {
     const auto step = walker.next();
     if (step == BatchWalker::Step::end) return {};
-    if (step == BatchWalker::Step::error)
-      return damage(segment, walker.position(), offset, error_text(walker.error()));
+    if (step == BatchWalker::Step::error) return damage(segment, walker.position(), offset, error_text(walker.error()));
     if (step != BatchWalker::Step::batch) return damage(segment, walker.position(), offset, walker.reason());
     segment.note(walker.header());
     offset = walker.header().first_offset;
@@ -153,8 +152,7 @@ void Segments::remember(const Page& page) {
   }
 }
 
-Damage Segments::damage(const Segment& segment, std::uint64_t position, std::uint64_t offset,
-                        std::string what) const {
+Damage Segments::damage(const Segment& segment, std::uint64_t position, std::uint64_t offset, std::string what) const {
   return {path(segment), position - segment.header.base, position, offset, std::move(what)};
 }
 

@@ -12,8 +12,7 @@ namespace {
 constexpr std::string_view ready_suffix = ".spare";
 constexpr std::string_view unfinished_suffix = ".filling";
 constexpr std::size_t piece_bytes = 1 << 20;
-constexpr std::uint64_t sync_every_bytes =
-    8 << 20;  // so that the log's own syncs never wait behind a whole segment
+constexpr std::uint64_t sync_every_bytes = 8 << 20;  // so that the log's own syncs never wait behind a whole segment
 
 bool ends_with(std::string_view name, std::string_view suffix) {
   return name.size() >= suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
@@ -103,8 +102,7 @@ std::string Spares::new_name() {
 bool Spares::fill(const std::string& path) {
   const auto file = files_.open(path, OpenMode::create);
   if (!file.value || file.value->allocate(segment_bytes_) != 0) return false;
-  const std::vector<std::byte> zeros(
-      static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, segment_bytes_)));
+  const std::vector<std::byte> zeros(static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, segment_bytes_)));
   std::uint64_t unsynced = 0;
   for (std::uint64_t at = 0; at < segment_bytes_;) {
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), segment_bytes_ - at));

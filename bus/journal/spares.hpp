@@ -22,8 +22,7 @@ namespace laban::journal {
 class Spares {
  public:
   // Takes over the spare files that are there, removes unfinished ones.
-  Spares(FileSystem& files, std::string directory, std::uint64_t segment_bytes, std::uint32_t wanted,
-         bool background);
+  Spares(FileSystem& files, std::string directory, std::uint64_t segment_bytes, std::uint32_t wanted, bool background);
   ~Spares();
   Spares(const Spares&) = delete;
   Spares& operator=(const Spares&) = delete;

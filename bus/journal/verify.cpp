@@ -14,10 +14,9 @@ namespace {
 std::unique_ptr<DirectoryLock> hold(FileSystem& files, const std::string& directory) {
   std::vector<std::string> names;
   if (const int error = files.list(directory, names))
-    throw Error{Errc::storage, "cannot read " + directory + ": " + error_text(error) +
-                                   ": give the directory of a hub's log"};
-  if (std::none_of(names.begin(), names.end(),
-                   [](const auto& name) { return segment_base(name).has_value(); }))
+    throw Error{Errc::storage,
+                "cannot read " + directory + ": " + error_text(error) + ": give the directory of a hub's log"};
+  if (std::none_of(names.begin(), names.end(), [](const auto& name) { return segment_base(name).has_value(); }))
     throw Error{Errc::storage, "there is no log in " + directory + ": give the directory of a hub's log"};
   if (std::find(names.begin(), names.end(), "lock") == names.end()) return nullptr;
   auto lock = files.lock(directory);
@@ -33,10 +32,15 @@ void check_checkpoints(FileSystem& files, const std::string& directory, const Se
     const auto checkpoint = load_checkpoint(files, directory, position, why);
     if (checkpoint) {
       ++report.checkpoints;
+      const auto& newest = segments.newest();
+      if (!report.damage && checkpoint->header.log_id == report.log_id &&
+          checkpoint->header.generation == report.generation && position > newest.end)
+        report.damage =
+            segments.damage(newest, newest.end, report.head + 1, "the log ends here, and a checkpoint was saved later");
     } else if (!report.damage) {
       const auto after = report.head + 1;
-      report.damage = Damage{checkpoint_path(directory, position), 0, position, after,
-                             "the checkpoint cannot be read: " + why};
+      report.damage =
+          Damage{checkpoint_path(directory, position), 0, position, after, "the checkpoint cannot be read: " + why};
     }
   }
   if (!report.damage && report.checkpoints == 0 && segments.oldest().header.base > 0)
@@ -65,10 +69,9 @@ VerifyReport verify(FileSystem& files, const std::string& directory,
       report.damage = segments.damage(segment, segment.header.base, report.head + 1, error_text(error));
       break;
     }
-    const bool newest = i + 1 == segments.size() && !unlisted;
-    // Where the next header cannot be read, nobody knows where this segment ends: it is read as far as it
-    // goes.
-    auto walk = walk_segment(segments, segment, i + 1 == segments.size(), {});
+    const bool last = i + 1 == segments.size();
+    const auto end = !last ? SegmentEnd::sealed : unlisted ? SegmentEnd::unknown : SegmentEnd::newest;
+    auto walk = walk_segment(segments, segment, end);
     ++report.segments;
     report.batches += walk.batches;
     report.records += walk.records;
@@ -76,10 +79,10 @@ VerifyReport verify(FileSystem& files, const std::string& directory,
     report.bytes += walk.end - segment.header.base;
     report.head = walk.next_offset - 1;
     report.damage = std::move(walk.damage);
-    if (newest) {
+    if (end == SegmentEnd::newest) {
       report.torn_bytes = walk.cut_bytes;
       report.clean = walk.closed;
-    } else if (!report.damage && i + 1 < segments.size()) {
+    } else if (!report.damage && !last) {
       const auto& next = segments[i + 1].header;
       if (next.previous != walk.previous || next.next_offset != walk.next_offset)
         report.damage = segments.damage(segments[i + 1], next.base, walk.next_offset,

@@ -23,9 +23,8 @@ struct VerifyReport {
   std::uint64_t bytes = 0;
   std::uint64_t first_offset = 0;
   std::uint64_t head = 0;
-  std::uint64_t torn_bytes =
-      0;               // an unfinished write at the end, which the next start of the hub cuts: no damage
-  bool clean = false;  // closed by its hub
+  std::uint64_t torn_bytes = 0;  // an unfinished write at the end, which the next start of the hub cuts: no damage
+  bool clean = false;            // closed by its hub
   std::uint64_t checkpoints = 0;
   std::optional<Damage> damage;  // the first one
 };

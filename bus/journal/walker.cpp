@@ -11,21 +11,15 @@ constexpr std::size_t read_ahead = 1 << 20;
 constexpr std::size_t read_ahead_headers = 4096;
 
 bool belongs(const BatchHeader& header, const SegmentHeader& segment, std::uint64_t position) {
-  return header.log_id == segment.log_id && header.generation == segment.generation &&
-         header.position == position && header.version <= format_version;
+  return header.log_id == segment.log_id && header.generation == segment.generation && header.position == position &&
+         header.version <= format_version;
 }
 
 }  // namespace
 
 BatchWalker::BatchWalker(File& file, const SegmentHeader& segment, std::uint64_t from, std::uint64_t limit,
                          std::optional<std::uint32_t> previous, Check check)
-    : file_(file),
-      segment_(segment),
-      position_(from),
-      next_(from),
-      limit_(limit),
-      previous_(previous),
-      check_(check) {
+    : file_(file), segment_(segment), position_(from), next_(from), limit_(limit), previous_(previous), check_(check) {
   const auto first = segment.base + segment_header_bytes;
   if (from <= first) {
     position_ = next_ = first;
@@ -38,8 +32,7 @@ bool BatchWalker::fill(std::size_t bytes) {
   if (position_ + bytes > limit_) return false;
   if (position_ >= buffer_position_ && position_ + bytes <= buffer_position_ + filled_) return true;
   const std::size_t ahead = check_ == Check::headers ? read_ahead_headers : read_ahead;
-  const auto wanted =
-      static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, ahead), limit_ - position_));
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, ahead), limit_ - position_));
   if (wanted > capacity_) {
     buffer_ = std::make_unique_for_overwrite<std::byte[]>(wanted);
     capacity_ = wanted;
@@ -64,17 +57,14 @@ BatchWalker::Step BatchWalker::next() {
   const auto* at = buffer_.get() + (position_ - buffer_position_);
   const auto header = decode_batch(std::span<const std::byte, batch_header_bytes>{at, batch_header_bytes});
   if (!header) return refuse("there is no batch header");
-  if (!belongs(*header, segment_, position_))
-    return refuse("the batch header is not of this place in this log");
-  if (header->length > limit_ - position_)
-    return refuse("the batch is longer than what is left of the segment");
+  if (!belongs(*header, segment_, position_)) return refuse("the batch header is not of this place in this log");
+  if (header->length > limit_ - position_) return refuse("the batch is longer than what is left of the segment");
   if (check_ == Check::everything) {
     if (!fill(header->length)) return refuse("the file ends in the middle of a batch");
     bytes_ = {buffer_.get() + (position_ - buffer_position_), header->length};
     if (!batch_intact(bytes_, *header)) return refuse("the batch does not match its checksum");
   }
-  if (previous_ && header->previous != *previous_)
-    return refuse("the batch does not follow the one before it");
+  if (previous_ && header->previous != *previous_) return refuse("the batch does not follow the one before it");
   header_ = *header;
   if ((header->flags & batch_mark) != 0) return Step::mark;
   previous_ = header->crc;
@@ -117,8 +107,7 @@ Proof was_synced(File& file, const SegmentHeader& segment, std::uint64_t positio
   constexpr std::size_t window = 1 << 20;
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(window + batch_header_bytes);
   const std::uint64_t end = file.size();
-  for (std::uint64_t begin = position - segment.base + 8; begin + batch_header_bytes <= end;
-       begin += window) {
+  for (std::uint64_t begin = position - segment.base + 8; begin + batch_header_bytes <= end; begin += window) {
     const auto wanted = std::min<std::uint64_t>(window + batch_header_bytes, end - begin);
     const auto [got, error] = read_fully(file, begin, {buffer.get(), static_cast<std::size_t>(wanted)});
     if (error != 0) return {false, error};
@@ -129,8 +118,7 @@ Proof was_synced(File& file, const SegmentHeader& segment, std::uint64_t positio
       if (header->synced <= position || header->length > end - begin - at) continue;
       const auto batch = std::make_unique_for_overwrite<std::byte[]>(header->length);
       const std::span<std::byte> bytes{batch.get(), header->length};
-      if (read_fully(file, begin + at, bytes).bytes == bytes.size() && batch_intact(bytes, *header))
-        return {true, 0};
+      if (read_fully(file, begin + at, bytes).bytes == bytes.size() && batch_intact(bytes, *header)) return {true, 0};
     }
   }
   return {};

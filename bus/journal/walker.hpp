@@ -32,11 +32,9 @@ class BatchWalker {
 
   Step next();
   const BatchHeader& header() const { return header_; }
-  std::span<const std::byte> bytes() const {
-    return bytes_;
-  }                                                     // until the next call; empty with Check::headers
-  std::uint64_t position() const { return position_; }  // of what the last step found
-  const char* reason() const { return reason_; }        // why the last step was invalid
+  std::span<const std::byte> bytes() const { return bytes_; }  // until the next call; empty with Check::headers
+  std::uint64_t position() const { return position_; }         // of what the last step found
+  const char* reason() const { return reason_; }               // why the last step was invalid
   int error() const { return error_; }
 
  private:
