@@ -174,6 +174,7 @@ struct Bus::Impl {
     if (count == 0) {
       taker.consumer->check();
     } else if (commit) {
+      current = &nothing;  // what is published now has no cause among the events of the batch
       try {
         commit();
       } catch (...) {

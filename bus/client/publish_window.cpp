@@ -8,6 +8,11 @@
 
 namespace laban::client {
 
+// Refusals that an outbox may hope to outlive.
+static bool is_for_now(codec::Refusal code) {
+  return code == codec::Refusal::storage || code == codec::Refusal::queue_full || code == codec::Refusal::limit;
+}
+
 bool PublishWindow::has_room(std::size_t bytes, bool beyond) const {
   if (named_ && !counted_) return false;  // the hub has not said yet where to go on
   if (events_ == 0) return true;          // one event goes through whatever its size
@@ -29,11 +34,6 @@ bool PublishWindow::append(codec::Frame& envelope, std::string& id, std::uint64_
                 "sequence " + std::to_string(sequence) + " is underway: number each event once, and growing");
   }
   ++stats_.published;
-  if (named_ && sequence != 0 && sequence <= stored_) {
-    ++stats_.confirmed;
-    report({id, sequence, 0, level_, 0, false, true, false, {}}, waiter);
-    return true;
-  }
   add(envelope, id, sequence, std::move(waiter));
   return true;
 }
@@ -89,7 +89,6 @@ bool PublishWindow::wait_until_idle(std::chrono::milliseconds wait) {
 
 void PublishWindow::welcome(std::uint64_t last_sequence) {
   const std::lock_guard lock{mutex_};
-  stored_ = last_sequence;
   if (!counted_) counted_ = named_ ? last_sequence : 0;
   for (std::size_t index = 0; index < next_; ++index) stats_.resent += batches_[index]->unsettled;
   next_ = 0;
@@ -171,7 +170,7 @@ void PublishWindow::settle(Batch& batch, std::size_t index, const codec::Confirm
   }
   if (!waiter && !keeps_confirms_) return;
   report({std::move(batch.ids[index]), batch.first_sequence + index, offset, run.level, run.queues, run.unroutable,
-          run.duplicate, run.refused, std::string{run.message}},
+          run.duplicate, run.refused, std::string{run.message}, run.refused && is_for_now(run.code)},
          waiter);
 }
 

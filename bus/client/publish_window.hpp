@@ -109,7 +109,6 @@ class PublishWindow {
   std::size_t bytes_ = 0;
   std::optional<std::uint64_t> counted_;  // the last sequence that was counted here
   bool growing_ = true;                   // sequences have only grown so far: batches can be searched
-  std::uint64_t stored_ = 0;              // what the hub said at welcome
   std::deque<Confirm> confirms_;
   std::optional<Error> closed_;
   BusStats stats_;

@@ -84,7 +84,13 @@ void Outbox::say(Bus& bus) {
     if (rows.empty()) return;
     for (auto& [number, event] : rows) {
       event.sequence = static_cast<std::uint64_t>(number + *base_);
-      window_is_full = !bus.try_publish(std::move(event));
+      try {
+        window_is_full = !bus.try_publish(std::move(event));
+      } catch (const Error& error) {
+        // An event that can never be published must not stop those behind it.
+        if (error.code() != Errc::usage) throw;
+        settle(number, error.what());
+      }
       if (window_is_full) break;
       next_ = number + 1;
     }
@@ -99,9 +105,13 @@ void Outbox::confirmed(const Confirm& confirm) {
     later_.push_back(number);
     return;
   }
+  settle(number, !confirm.refused ? "" : confirm.reason.empty() ? "refused" : confirm.reason);
+}
+
+void Outbox::settle(std::int64_t number, std::string refusal) {
   --unsaid_;
-  if (confirm.refused) ++refused_;
-  settled_.push_back({number, !confirm.refused ? "" : confirm.reason.empty() ? "refused" : confirm.reason});
+  if (!refusal.empty()) ++refused_;
+  settled_.push_back({number, std::move(refusal)});
 }
 
 bool Outbox::has_confirmed() const {

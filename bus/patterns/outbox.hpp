@@ -40,6 +40,7 @@ class Outbox {
  private:
   bool meet(Bus& bus);
   void say_again();
+  void settle(std::int64_t number, std::string refusal);
 
   struct Settled {
     std::int64_t number;

@@ -26,6 +26,11 @@ std::string Transaction::publish(NewEvent event) {
   if (event.id.empty()) event.id = new_id();
   if (event.source.empty()) event.source = source_;
   if (event.time == Timestamp{}) event.time = std::chrono::system_clock::now();
+  if (cause_ && event.correlationid.empty() && event.causationid.empty()) {
+    event.correlationid = cause_->correlationid();
+    event.causationid = cause_->id();
+    if (event.traceparent.empty()) event.traceparent = cause_->traceparent();
+  }
   Outbox::put(database_, event);
   return event.id;
 }
@@ -55,7 +60,7 @@ struct Participant::Impl {
     database.execute("SAVEPOINT event");
     try {
       if (inbox.enter(event)) {
-        Transaction transaction{database, options.bus.service};
+        Transaction transaction{database, options.bus.service, &event};
         handler(event, transaction);
         ++handled;
       } else {
@@ -103,7 +108,7 @@ struct Participant::Impl {
     if (open) throw Error(Errc::usage, "transact() inside a handler: use the handler's own transaction");
     begin();
     try {
-      Transaction transaction{database, options.bus.service};
+      Transaction transaction{database, options.bus.service, nullptr};
       action(transaction);
     } catch (...) {
       open = false;

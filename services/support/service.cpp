@@ -59,6 +59,9 @@ int serve(int argc, char** argv, std::string name, const std::string& what_it_do
   options.name = std::move(name);
   options.data = ".";
   CLI::App program{what_it_does, options.name};
+  program.failure_message([](const CLI::App* app, const CLI::Error& error) {
+    return app->get_name() + ": " + error.what() + ": see --help\n";
+  });
   program.add_option("--hub", options.hub, "the hub's address")
       ->envname("LABAN_HUB")
       ->default_str("tcp://127.0.0.1:5570");

@@ -70,7 +70,8 @@ class Transaction {
     return database_.first<T>(question, arguments...);
   }
 
-  // Puts a fact into the outbox and returns its id; it is said once the transaction is on the disk.
+  // Puts a fact into the outbox and returns its id; it is said once the transaction is on the disk. In a handler an event
+  // that names no process instance is caused by the one that is handled, as Bus::publish has it.
   template <class T>
   std::string publish(Fact<T>& fact) {
     return publish(fact.event());
@@ -79,10 +80,12 @@ class Transaction {
 
  private:
   friend class Participant;
-  Transaction(Database& database, std::string_view source) : database_(database), source_(source) {}
+  Transaction(Database& database, std::string_view source, const Event* cause)
+      : database_(database), source_(source), cause_(cause) {}
 
   Database& database_;
   std::string_view source_;
+  const Event* cause_;  // none outside a handler
 };
 
 class Participant {
