@@ -56,8 +56,8 @@ int Appender::begin_segment(const std::string& path, std::uint64_t size, bool al
   header.base = head_.position;
   header.next_offset = head_.next_offset;
   header.recordedtime = head_.recordedtime;
-  std::array<std::byte, segment_header_bytes> bytes;
-  encode(header, bytes);
+  std::array<std::byte, segment_header_bytes + batch_header_bytes> bytes{};  // zeros behind: no batch yet
+  encode(header, std::span{bytes}.first<segment_header_bytes>());
   if (const int error = write_fully(*opened.value, 0, bytes)) return error;
   if (const int error = opened.value->sync_data()) return is_full(error) ? EIO : error;
   Segment segment;
@@ -129,6 +129,7 @@ int Appender::resume(const Head& head) {
 
 Appender::Outcome Appender::write(Group& group, std::int64_t recordedtime) {
   if (failed_) return Outcome::failed;
+  const auto terminated = group.terminated();
   const auto batch = group.batch();
   const auto& segment = segments_.newest();
   if (head_.position - segment.header.base + batch.size() + batch_header_bytes > segment.file_bytes) {
@@ -147,7 +148,7 @@ Appender::Outcome Appender::write(Group& group, std::int64_t recordedtime) {
   const auto crc = seal_batch(header, batch);
 
   auto& tail = segments_.newest();
-  if (const int error = write_fully(*file_, head_.position - tail.header.base, batch)) {
+  if (const int error = write_fully(*file_, head_.position - tail.header.base, terminated)) {
     const auto outcome = refuse(error, "writing to the log");
     if (outcome == Outcome::no_space && !dirty()) mark();  // part of the group may lie over the old one
     return outcome;

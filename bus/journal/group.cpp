@@ -57,6 +57,12 @@ void Group::add_carried(const Record& event) {
   ++count_;
 }
 
+std::span<const std::byte> Group::terminated() {
+  std::memset(grow(batch_header_bytes), 0, batch_header_bytes);
+  size_ -= batch_header_bytes;
+  return {buffer_.get(), size_ + batch_header_bytes};
+}
+
 void Group::clear() {
   size_ = batch_header_bytes;
   count_ = events_ = 0;

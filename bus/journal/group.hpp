@@ -27,6 +27,9 @@ class Group {
   std::uint64_t body_bytes() const { return size_ - batch_header_bytes; }
   std::span<std::byte> batch() { return {buffer_.get(), size_}; }  // the header's place in front
 
+  // The batch and a header of zeros behind it: nothing that lay there before can be taken for what comes next.
+  std::span<const std::byte> terminated();
+
  private:
   std::byte* grow(std::size_t bytes);
 

@@ -13,16 +13,18 @@ namespace {
 
 using Step = BatchWalker::Step;
 
-// The bytes from `at` on up to the last one that is not zero, looking no further than one batch may reach.
+// How much lies at the end of the log that began and did not end. Zeros there: nothing began.
 std::uint64_t unfinished_bytes(File& file, std::uint64_t at) {
   std::vector<std::byte> bytes(1 << 16);
   const auto got = read_fully(file, at, bytes).bytes;
+  const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+  const auto begin = std::span{bytes}.first(std::min(got, batch_header_bytes));
+  if (std::all_of(begin.begin(), begin.end(), is_zero)) return 0;
   if (got >= batch_header_bytes) {
     const auto header = decode_batch(std::span<const std::byte>{bytes}.first<batch_header_bytes>());
     if (header && at + header->length <= file.size()) return header->length;
   }
-  const auto last = std::find_if(bytes.rend() - static_cast<std::ptrdiff_t>(got), bytes.rend(),
-                                 [](std::byte byte) { return byte != std::byte{0}; });
+  const auto last = std::find_if_not(bytes.rend() - static_cast<std::ptrdiff_t>(got), bytes.rend(), is_zero);
   return static_cast<std::uint64_t>(bytes.rend() - last);
 }
 

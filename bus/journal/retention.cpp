@@ -17,7 +17,8 @@ std::optional<std::uint32_t> checksum_before(Segments& segments, const Head& hea
   if (position == head.position) return head.previous;
   if (position > head.position || position < segments.oldest().header.base) return {};
   auto& segment = segments[segments.at_position(position)];
-  if (position <= segment.first_position()) return segment.header.previous;
+  if (position == segment.header.base || position == segment.first_position()) return segment.header.previous;
+  if (position < segment.first_position()) return {};
   if (segments.open(segment) != 0) return {};
   BatchWalker walker{*segment.file, segment.header, position, segment.end, std::nullopt, BatchWalker::Check::headers};
   if (walker.next() != BatchWalker::Step::batch) return {};
@@ -170,9 +171,11 @@ RetentionResult Journal::retain(const Retention& retention) {
     result.first_lost = header.next_offset;
     result.last_lost = next.next_offset - 1;
   }
+  if (!too_much(segments, retention)) return result;
+  result.reason = held_by(segments, retention, impl_->checkpoint_positions, false);
   // Where most of it was live, dropping the next one frees little: the caller waits for its queues to empty.
-  result.more = carrying.bytes < used / 2 && too_much(segments, retention) &&
-                held_by(segments, retention, impl_->checkpoint_positions, false).empty();
+  if (result.reason.empty() && carrying.bytes >= used / 2) result.reason = "most of the oldest segment was still live";
+  result.more = result.reason.empty();
   return result;
 }
 

@@ -75,19 +75,17 @@ struct FaultyFiles::Shared {
   // Whether the fault hits this call; what it does, then. Records the call.
   std::optional<Fault> enter(FileCall call) {
     std::optional<Fault> hit;
-    if (changes_something(call.kind)) {
-      ++operations;
-      if (off) {
-        hit.emplace();
-        hit->kind = Fault::Kind::power_cut;
-      }
-      if (!off && fault.at != 0 && (!fault.only || fault.only(call))) {
-        ++matching;
-        if (matching >= fault.at && matching - fault.at < fault.how_often) {
-          hit = fault;
-          met = true;
-          off = fault.kind == Fault::Kind::power_cut;
-        }
+    const bool changes = changes_something(call.kind);
+    if (changes) ++operations;
+    if (changes && off) {
+      hit.emplace();
+      hit->kind = Fault::Kind::power_cut;
+    } else if (fault.at != 0 && (fault.only ? fault.only(call) : changes)) {
+      ++matching;
+      if (matching >= fault.at && matching - fault.at < fault.how_often) {
+        hit = fault;
+        met = true;
+        off = fault.kind == Fault::Kind::power_cut;
       }
     }
     if (hit) call.error = hit->error;
@@ -114,8 +112,7 @@ class FaultyFiles::MemoryFile final : public journal::File {
   IoResult write_at(std::uint64_t at, std::span<const std::byte> bytes) override {
     const std::lock_guard hold{shared_->mutex};
     const auto fault = shared_->enter({Kind::write, path_, at, bytes.size()});
-    if (fault && (fault->kind == Fault::Kind::error || fault->kind == Fault::Kind::power_cut))
-      return {0, fault->error};
+    if (fault && (fault->kind == Fault::Kind::error || fault->kind == Fault::Kind::power_cut)) return {0, fault->error};
     const auto part = fault && bytes.size() > 1 ? bytes.first(bytes.size() / 2) : bytes;
     const auto end = at + part.size();
     if (end > node_->now.size()) {
@@ -178,8 +175,7 @@ FaultyFiles::~FaultyFiles() = default;
 journal::Opened<journal::File> FaultyFiles::open(const std::string& path, journal::OpenMode mode) {
   const std::lock_guard hold{shared_->mutex};
   const bool create = mode == journal::OpenMode::create;
-  if (const auto fault = shared_->enter({create ? Kind::create : Kind::open, path}))
-    return {nullptr, fault->error};
+  if (const auto fault = shared_->enter({create ? Kind::create : Kind::open, path})) return {nullptr, fault->error};
   if (create) {
     if (shared_->directories.count(parent(path)) == 0) return {nullptr, ENOENT};
     auto node = std::make_shared<Node>();

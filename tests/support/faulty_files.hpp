@@ -24,19 +24,7 @@
 namespace laban::test {
 
 struct FileCall {
-  enum class Kind {
-    open,
-    create,
-    read,
-    write,
-    allocate,
-    sync,
-    rename,
-    remove,
-    list,
-    make_directories,
-    sync_directory
-  };
+  enum class Kind { open, create, read, write, allocate, sync, rename, remove, list, make_directories, sync_directory };
   Kind kind;
   std::string path;
   std::uint64_t at = 0;
@@ -52,10 +40,10 @@ struct Fault {
     power_cut,    // this operation and all later ones fail: the machine is off until power_cut()
   };
   Kind kind = Kind::error;
-  int error = 5;                // EIO
-  std::uint64_t at = 0;         // the how manieth operation that changes something, from 1; 0: none
-  std::uint64_t how_often = 1;  // from there on
-  std::function<bool(const FileCall&)> only = {};  // counts only these
+  int error = 5;                                   // EIO
+  std::uint64_t at = 0;                            // the how manieth operation that changes something, from 1; 0: none
+  std::uint64_t how_often = 1;                     // from there on
+  std::function<bool(const FileCall&)> only = {};  // counts only these, reads included
 };
 
 class FaultyFiles final : public journal::FileSystem {

@@ -89,6 +89,44 @@ TEST_CASE("journal: a full disk at any operation loses nothing confirmed (G16)")
   fail_at_each_operation(fault, seed);
 }
 
+TEST_CASE("journal: a read that fails while the log is opened refuses the start and cuts nothing (G20)") {
+  FaultyFiles origin;
+  auto log = open_log(origin);
+  for (int i = 0; i < 10; ++i) {
+    append(*log, std::string(1000, 'x'));
+    REQUIRE(commit(*log));
+  }
+  REQUIRE(log->save_checkpoint(log->position(), bytes_of("state")).empty());
+  append(*log, "last");
+  REQUIRE(commit(*log));
+  const auto expected = events_of(*log);
+  log.reset();
+  bool met = true;
+  int refused = 0;
+  for (std::uint64_t n = 1; met; ++n) {
+    CAPTURE(n);
+    const auto files = origin.copy();
+    Fault fault;
+    fault.at = n;
+    fault.only = [](const FileCall& call) { return call.kind == FileCall::Kind::read; };
+    files->inject(fault);
+    try {
+      log = open_log(*files);
+      CHECK(log->head() == expected.size());
+    } catch (const Error& error) {
+      CHECK(error.code() == Errc::storage);
+      ++refused;
+    }
+    log.reset();
+    met = files->fault_was_met();
+    files->heal();
+    log = open_log(*files);
+    CHECK(events_of(*log) == expected);
+    log.reset();
+  }
+  CHECK(refused > 3);
+}
+
 TEST_CASE("journal: a failed sync fails the log until it is opened again (G15)") {
   for (const int error : {EIO, ENOSPC}) {
     CAPTURE(error);

@@ -43,9 +43,7 @@ TEST_CASE("journal: offsets are dense over events, and notes take none (G10)") {
   const auto check = [&] {
     CHECK(events_of(*log) == std::map<std::uint64_t, std::string>{{1, "one"}, {2, "two"}, {3, "three"}});
     std::vector<std::string> all;
-    log->scan(0, [&](const Record& record) {
-      all.push_back(std::to_string(record.offset) + text_of(record.body));
-    });
+    log->scan(0, [&](const Record& record) { all.push_back(std::to_string(record.offset) + text_of(record.body)); });
     CHECK(all == std::vector<std::string>{"1one", "0a note", "2two", "3three"});
   };
   check();
@@ -72,8 +70,7 @@ TEST_CASE("journal: the parts of a body lie one behind the other, and every body
     CHECK(text_of(result.events[i].body) == std::string(i, 'x') + "-" + std::string(i, 'x'));
     CHECK(reinterpret_cast<std::uintptr_t>(result.events[i].body.data()) % 8 == 0);
   }
-  log->scan(
-      0, [](const Record& record) { CHECK(reinterpret_cast<std::uintptr_t>(record.body.data()) % 8 == 0); });
+  log->scan(0, [](const Record& record) { CHECK(reinterpret_cast<std::uintptr_t>(record.body.data()) % 8 == 0); });
 }
 
 TEST_CASE("journal: recorded time never goes back, also over a restart (G11)") {
@@ -113,8 +110,7 @@ TEST_CASE("journal: a group larger than a segment gets a segment of its own") {
   REQUIRE(commit(*log));
   append(*log, "small again");
   REQUIRE(commit(*log));
-  const std::map<std::uint64_t, std::string> expected{
-      {1, "small"}, {2, large}, {3, large}, {4, "small again"}};
+  const std::map<std::uint64_t, std::string> expected{{1, "small"}, {2, large}, {3, large}, {4, "small again"}};
   CHECK(events_of(*log) == expected);
   log.reset();
   log = open_log(files);
