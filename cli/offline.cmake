@@ -1,3 +1,3 @@
 # What needs neither a hub nor a monitor: definitions and recorded logs.
-target_sources(laban PRIVATE check.cpp)
-target_link_libraries(laban PRIVATE laban_monitor_definitions nlohmann_json::nlohmann_json)
+target_sources(laban PRIVATE check.cpp convert.cpp)
+target_link_libraries(laban PRIVATE laban_monitor_definitions laban_monitor_bpmn nlohmann_json::nlohmann_json)

@@ -85,6 +85,7 @@ struct Point {
 struct Node {
   std::string id;
   std::string name;     // stands for the node in every output; the id where there is none
+  bool named = true;    // false: it goes by its id
   std::string element;  // the BPMN element name, for counting and drawing: userTask, startEvent ...
   NodeKind kind = NodeKind::task;
   EventKind event = EventKind::none;
@@ -134,6 +135,7 @@ struct Flow {
   NodeIndex to = 0;
   bool conditional = false;  // out of an activity: taken or not, an inclusive split
   std::vector<Point> drawn;
+  std::optional<Rectangle> label;
 };
 
 // A message between participants that stand in one model: the receiver waits for it.

@@ -17,6 +17,7 @@ void Reader::connect() {
   for (const auto& later : throws_) connect_compensation_throw(later);
   for (const auto& later : lanes_) connect_lanes(later);
   for (const auto& later : message_flows_) connect_message_flow(later);
+  for (const auto& later : pair_deadlines_) connect_pair_deadline(later);
   for (auto& process : out_.models) check_model(process);
 }
 
@@ -213,6 +214,21 @@ void Reader::connect_compensation_throw(const Later& later) {
           "the activity " + quoted(reference) + " that is to be undone is not in this process: all are undone");
     }
   }
+}
+
+void Reader::connect_pair_deadline(const Later& later) {
+  const Named* from = find(later.element.attribute("from").value());
+  const Named* to = find(later.element.attribute("to").value());
+  const auto limit = parse_duration(later.element.attribute("within").value());
+  const auto here = [&](const Named* named) {
+    return named != nullptr && named->what == Named::What::node && named->model == later.model;
+  };
+  if (!here(from) || !here(to) || !limit) {
+    say(Severity::error, later.element, "odd-deadline",
+        "a deadline names two nodes of its process and a duration: from, to, within");
+    return;
+  }
+  out_.models[later.model].pair_deadlines.push_back({from->index, to->index, *limit});
 }
 
 void Reader::connect_lanes(const Later& later) {

@@ -89,6 +89,7 @@ void Reader::read_plane(pugi::xml_node plane, bool below) {
       if (!flow.drawn.empty()) continue;
       flow.drawn = points_of(element);
       for (auto& point : flow.drawn) point.y += down;
+      if (const auto label = bounds_of(child_named(element, "BPMNLabel"))) flow.label = moved(*label);
       continue;
     }
     const auto box = kind == "BPMNShape" ? bounds_of(element) : std::nullopt;

@@ -124,6 +124,13 @@ void Reader::read_process_bindings(pugi::xml_node element, const Names& names) {
   process.scope_patterns = laban_values(element, names, "scope");
   process.correlation = laban_value(element, names, "correlation");
   process.reruns = laban_value(element, names, "reruns") == "true";
+  if (const std::string id = laban_value(element, names, "id"); !id.empty()) process.id = id;
+  unbound_is_silent_ = laban_value(element, names, "unbound") == "silent";
+  for (const auto extension : element.children())
+    if (local_name(extension.name()) == "extensionElements")
+      for (const auto child : extension.children())
+        if (local_name(child.name()) == "deadline" && child.attribute("from"))
+          pair_deadlines_.push_back({child, nullptr, out_.models.size() - 1});
   const std::string deadline = laban_value(element, names, "deadline");
   if (deadline.empty()) return;
   process.deadline = parse_duration(deadline);
@@ -210,7 +217,14 @@ void Reader::read_node(pugi::xml_node element, const Names& names, std::string_v
   }
   add_spellings(node, raw_name);
   add_type(node, node.id);
-  if (node.name.empty()) node.name = node.id;
+  if (unbound_is_silent_ && node.shows == Shows::optional && !node.bound) {
+    node.shows = Shows::silent;
+    node.types.clear();
+  }
+  if (node.name.empty()) {
+    node.name = node.id;
+    node.named = false;
+  }
 
   const Later later{element, nullptr, model_index, index};
   if (node.kind == NodeKind::boundary_event) boundaries_.push_back(later);
@@ -230,7 +244,10 @@ void Reader::read_node(pugi::xml_node element, const Names& names, std::string_v
     return;
   }
   owner.body = body;
-  if (owner.shows == Shows::required && !owner.bound) owner.shows = Shows::optional;
+  if (owner.shows == Shows::required && !owner.bound) {
+    owner.shows = unbound_is_silent_ ? Shows::silent : Shows::optional;
+    if (unbound_is_silent_) owner.types.clear();
+  }
 }
 
 void Reader::read_activity(pugi::xml_node element, const Names& names, Node& node) {

@@ -70,6 +70,7 @@ class Reader {
   void connect_lanes(const Later& later);
   void connect_lane(pugi::xml_node lane, const Names& names, std::size_t model);
   void connect_message_flow(const Later& later);
+  void connect_pair_deadline(const Later& later);
   void connect_compensation_throw(const Later& later);
   void infer_ends(const Later& later, std::string& from, std::string& to);
   void collect_flow_ends();
@@ -104,12 +105,13 @@ class Reader {
   std::unordered_map<std::string, std::string> signals_;                // id to name: signals, errors, escalations
   std::unordered_map<std::string, pugi::xml_node> shared_definitions_;  // event definitions at the root
   std::vector<Participant> participants_;
-  std::vector<Later> flows_, defaults_, boundaries_, associations_, lanes_, message_flows_, throws_;
+  std::vector<Later> flows_, defaults_, boundaries_, associations_, lanes_, message_flows_, throws_, pair_deadlines_;
   std::unordered_map<std::string, std::pair<std::size_t, std::uint32_t>> flow_ids_;  // model and index
   std::unordered_map<std::string, std::pair<std::string, std::string>> flow_ends_;  // by incoming and outgoing elements
   bool flow_ends_known_ = false;
   std::vector<std::unique_ptr<Names>> kept_names_;
   std::size_t node_count_ = 0;
+  bool unbound_is_silent_ = false;  // of the process at hand
 };
 
 }  // namespace laban::monitor::bpmn

@@ -2,6 +2,11 @@
 #include "monitor/edge/yaml/builder.hpp"
 
 namespace laban::monitor::yaml {
+namespace {
+
+bool opens_body(NodeKind kind) { return kind == NodeKind::sub_process || kind == NodeKind::event_sub_process; }
+
+}  // namespace
 
 std::string ModelBuilder::free_id(const std::string& wish) {
   if (ids_.emplace(wish, 1).second) return wish;
@@ -15,6 +20,7 @@ NodeIndex ModelBuilder::add(NodeKind kind, std::string element, const std::strin
   Node node;
   node.id = free_id(wish);
   node.name = wish;
+  node.named = kind == NodeKind::task || kind == NodeKind::end_event || opens_body(kind);
   node.kind = kind;
   node.element = std::move(element);
   node.scope = scope_;
@@ -65,7 +71,11 @@ OpenFlows ModelBuilder::enter(NodeIndex owner, const Location& at) {
 
 void ModelBuilder::leave(const OpenFlows& before, const Location& at) {
   const NodeIndex owner = model_.scopes[scope_].owner;
-  if (!before.empty()) tie(before, add(NodeKind::end_event, "endEvent", model_.nodes[owner].id + "-end", at));
+  if (!before.empty()) {
+    const NodeIndex end = add(NodeKind::end_event, "endEvent", model_.nodes[owner].id + "-end", at);
+    model_.nodes[end].named = false;
+    tie(before, end);
+  }
   scope_ = model_.scopes[scope_].parent;
 }
 
