@@ -70,6 +70,21 @@ std::uint16_t port_near(std::uint16_t wanted, const char* whose) {
   return port;
 }
 
+// The address that was asked for, with a free port for port 0.
+std::string checked_address(const std::string& address) {
+  const auto colon = address.rfind(':');
+  const auto port_text = colon == std::string::npos ? std::string{} : address.substr(colon + 1);
+  const bool is_number =
+      !port_text.empty() && port_text.size() <= 5 && port_text.find_first_not_of("0123456789") == std::string::npos;
+  if (colon == 0 || !is_number || std::stoi(port_text) > 65'535)
+    throw Error(Errc::usage, address + " is no address: use HOST:PORT, for example 127.0.0.1:8080");
+  const auto port = static_cast<std::uint16_t>(std::stoi(port_text));
+  if (port == 0) return address.substr(0, colon + 1) + std::to_string(demo::free_port(0));
+  if (!demo::is_free(port))
+    throw Error(Errc::in_use, address + " is in use: give another --http, or leave it out for any free port");
+  return address;
+}
+
 ShopOptions shop_options(const Settings& settings, const std::filesystem::path& data) {
   ShopOptions options;
   options.programs = demo::own_directory();
@@ -80,8 +95,8 @@ ShopOptions shop_options(const Settings& settings, const std::filesystem::path& 
   options.seed = settings.seed;
   options.hub_port = port_near(hub_port, "hub");
   options.hub_http_port = port_near(hub_http_port, "hub's HTTP");
-  options.monitor_address =
-      settings.http.empty() ? "127.0.0.1:" + std::to_string(port_near(monitor_port, "monitor")) : settings.http;
+  options.monitor_address = settings.http.empty() ? "127.0.0.1:" + std::to_string(port_near(monitor_port, "monitor"))
+                                                  : checked_address(settings.http);
   return options;
 }
 
