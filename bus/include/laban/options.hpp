@@ -13,25 +13,25 @@ namespace laban {
 enum class Level { accepted, written, synced };
 
 struct HubAddress {
-  std::string endpoint;    // tcp://HOST:PORT, ipc://PATH; empty: LABAN_HUB, else tcp://127.0.0.1:5570
-  std::string key_file;    // this client's CURVE key pair; empty: LABAN_KEY, else no encryption
-  std::string server_key;  // the hub's public CURVE key; empty: LABAN_SERVER_KEY
+  std::string endpoint{};    // tcp://HOST:PORT, ipc://PATH; empty: LABAN_HUB, else tcp://127.0.0.1:5570
+  std::string key_file{};    // this client's CURVE key pair; empty: LABAN_KEY, else no encryption
+  std::string server_key{};  // the hub's public CURVE key; empty: LABAN_SERVER_KEY
 };
 
 struct BusOptions {
-  std::string service;   // the events' source and the name of the service's queue
-  HubAddress hub;
-  std::string producer;  // a name makes this a named producer (an outbox): one at a time, fenced by the hub
+  std::string service{};  // the events' source and the name of the service's queue
+  HubAddress hub{};
+  std::string producer{};  // a name makes this a named producer (an outbox): one at a time, fenced by the hub
   Level level = Level::synced;
-  std::size_t window_events = 10'000;        // published and not yet confirmed, at most
+  std::size_t window_events = 10'000;  // published and not yet confirmed, at most
   std::size_t window_bytes = 64 << 20;
-  std::uint32_t prefetch = 256;              // deliveries that wait for their acknowledgement, at most
-  std::chrono::milliseconds linger{5'000};   // how long the destructor waits for confirms
+  std::uint32_t prefetch = 256;             // deliveries that wait for their acknowledgement, at most
+  std::chrono::milliseconds linger{5'000};  // how long the destructor waits for confirms
 };
 
 struct SubscriberOptions {
-  std::string name;  // for people and for the hub's list of who listens
-  HubAddress hub;
+  std::string name{};  // for people and for the hub's list of who listens
+  HubAddress hub{};
 };
 
 // What a subscription does when the application is slower than the bus. The log has the data anyway, so spilling to
@@ -40,12 +40,12 @@ enum class Overflow { spill, drop_oldest, drop_newest, disconnect };
 
 struct SubscriptionOptions {
   std::vector<std::string> patterns{"#"};  // topic patterns over routing keys
-  std::string exchange;                    // empty: every exchange
+  std::string exchange{};                  // empty: every exchange
   enum class From { now, first, offset, time, cursor } from = From::now;
-  std::uint64_t offset = 0;                // the first wanted, for From::offset
+  std::uint64_t offset = 0;                                // the first wanted, for From::offset
   std::chrono::sys_time<std::chrono::nanoseconds> time{};  // the first recorded at or after it, for From::time
-  std::string cursor;                      // a durable name kept by the hub, for From::cursor
-  std::size_t buffer_events = 65'536;      // received and not yet handled, at most
+  std::string cursor{};                                    // a durable name kept by the hub, for From::cursor
+  std::size_t buffer_events = 65'536;                      // received and not yet handled, at most
   Overflow overflow = Overflow::spill;
 };
 
@@ -58,8 +58,8 @@ struct BusStats {
   std::uint64_t resent = 0;
   std::uint64_t unconfirmed = 0;  // a gauge
   std::uint64_t handled = 0;
-  std::uint64_t failed = 0;       // a handler threw
-  std::uint64_t unhandled = 0;    // came from the queue and no handler wanted it; acknowledged
+  std::uint64_t failed = 0;     // a handler threw
+  std::uint64_t unhandled = 0;  // came from the queue and no handler wanted it; acknowledged
   std::uint64_t malformed = 0;
   std::uint64_t missed_live = 0;  // lost by PUB/SUB and repaired from the log
   std::uint64_t lost = 0;         // not repaired, because the log no longer has it

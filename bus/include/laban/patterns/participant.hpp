@@ -36,9 +36,9 @@
 namespace laban::patterns {
 
 struct ParticipantOptions {
-  BusOptions bus;  // the service's name is also its producer's, where that is empty
-  std::filesystem::path database;
-  std::string tables;                  // SQL that makes the service's own tables where they are missing
+  BusOptions bus{};  // the service's name is also its producer's, where that is empty
+  std::filesystem::path database{};
+  std::string tables{};                // SQL that makes the service's own tables where they are missing
   std::int64_t inbox_max = 1'000'000;  // handled events that are remembered; older ones are forgotten and counted
   std::int64_t outbox_max = 100'000;   // facts that are not confirmed yet; above it no event is taken
 };
