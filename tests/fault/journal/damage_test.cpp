@@ -187,7 +187,11 @@ TEST_CASE("journal: what lay behind a cut never comes back to life (G19)") {
   append(*log, std::string(40, 'c'));  // as long as the torn one: it ends exactly where the whole one begins
   REQUIRE(commit(*log, 4));
   log.reset();
-  bytes = files.contents(path);
+  // A power cut takes the zeros and the mark that were written behind it, and the old bytes show through.
+  const auto behind = static_cast<std::ptrdiff_t>(torn + batch_header_bytes + record_header_bytes + 40);
+  auto now = files.contents(path);
+  std::copy(bytes.begin() + behind, bytes.end(), now.begin() + behind);
+  files.set_contents(path, now);
   log = open_log(files);
   CHECK(events_of(*log) == std::map<std::uint64_t, std::string>{{1, "confirmed"}, {2, std::string(40, 'c')}});
 }
