@@ -119,8 +119,9 @@ class Queue {
   // All changes taken so far are on the disk (or written, where the hub does not sync).
   void changes_durable();
 
-  // During recovery only: a change read back from the log.
-  void apply(const QueueChange& change, Time now);
+  // During recovery only: a change read back from the log. Its own instant counts, not the record's, since it may have
+  // been written after events that came later.
+  void apply(const QueueChange& change, Time recordedtime);
   // The end of recovery. What may have been delivered before the crash is marked redelivered. Fences start from
   // `first_fence`, which must be greater than any of before (the hub's start counter << 40 does).
   void finish_recovery(Time now, Fence first_fence);
