@@ -9,6 +9,7 @@
 
 #include "monitor/core/source_text.hpp"
 #include "monitor/edge/bpmn/read_bpmn.hpp"
+#include "monitor/edge/pnml/read_pnml.hpp"
 #include "monitor/edge/yaml/read_yaml.hpp"
 
 namespace laban::monitor {
@@ -73,6 +74,30 @@ DefinitionFile read_definition(const std::filesystem::path& path) {
   const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
   if (has_errors(out.findings)) return out;
   return read_definition(bytes, path.string());
+}
+
+LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits) {
+  LoadedFile out;
+  if (form_of(file, bytes) == DefinitionForm::pnml) {
+    PnmlFile read = read_pnml(bytes, file);
+    out.findings = std::move(read.findings);
+    const std::string id = std::filesystem::path(file).stem().string();
+    if (read.net) out.definitions.push_back(Definition::of(std::move(*read.net), id, limits));
+    return out;
+  }
+  DefinitionFile read = read_definition(bytes, file);
+  out.findings = std::move(read.findings);
+  if (has_errors(out.findings)) return out;
+  for (ProcessModel& model : read.models)
+    out.definitions.push_back(Definition::of(std::move(model), out.findings, limits));
+  return out;
+}
+
+LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits) {
+  LoadedFile out;
+  const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
+  if (has_errors(out.findings)) return out;
+  return load_definitions(bytes, path.string(), limits);
 }
 
 }  // namespace laban::monitor

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "monitor/core/definition.hpp"
 #include "monitor/core/process_model.hpp"
 
 namespace laban::monitor {
@@ -21,5 +24,14 @@ std::string read_bytes(const std::filesystem::path& path, std::size_t limit, std
 // Threads: any. Errors: all as findings, also those of the file system; never throws for what the file holds.
 DefinitionFile read_definition(const std::filesystem::path& path);
 DefinitionFile read_definition(std::string_view bytes, const std::string& file);
+
+// Every process of a file, ready to follow: what replay and the live monitor load. With an error among the findings
+// there are none.
+struct LoadedFile {
+  std::vector<std::unique_ptr<Definition>> definitions;
+  std::vector<Finding> findings;
+};
+LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits = {});
+LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits = {});
 
 }  // namespace laban::monitor

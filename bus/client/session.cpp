@@ -77,7 +77,6 @@ std::string Session::absence() const {
 }
 
 void Session::check() const {
-  if (!has_failed_) return;
   const std::lock_guard lock{mutex_};
   if (error_) throw *error_;
 }
@@ -87,7 +86,6 @@ void Session::fail(const Error& error) {
     const std::lock_guard lock{mutex_};
     if (error_) return;
     error_ = error;
-    has_failed_ = true;
     connected_ = false;
   }
   changed_.notify_all();

@@ -22,9 +22,9 @@ inline constexpr Symbol no_symbol = 0xffffffff;  // an activity that the definit
 struct AutomatonLimits {
   std::uint32_t markings_a_state = 20'000;
   std::uint32_t states = 200'000;
-  std::uint32_t searched_markings = 200'000;  // silent search from one marking
-  std::uint32_t repair_markings = 4'000;      // search for the way around a deviation
-  std::uint32_t repair_steps = 12;            // at most so many skipped steps are named
+  std::uint32_t searched_markings = 50'000;  // silent search from one marking
+  std::uint32_t repair_markings = 4'000;     // search for the way around a deviation
+  std::uint32_t repair_steps = 12;           // at most so many skipped steps are named
 };
 
 // Where an event that misfits can resume: the steps skipped on the way, fewest first.
@@ -33,6 +33,7 @@ struct Repair {
     StateId state = no_state;  // after the event
     StepIndex step = no_index;
     std::vector<StepIndex> missing;
+    std::vector<StepIndex> instead;  // where one step is missing: others that would do as well
   };
   std::vector<Way> ways;  // empty: no way, the event is one too many
 };
@@ -76,8 +77,9 @@ class Automaton {
   const Outlook& outlook(StateId state);
   const Repair& repair(StateId state, Symbol symbol);
 
-  // Every state that a started instance could be in when `symbol` is the first that is seen of it, as one state.
-  StateId joined_at(Symbol symbol);
+  // For an instance of which events were lost: wherever it can be after `symbol`, whatever came unseen since `from`, as
+  // one state; no_state where nothing explains it.
+  StateId resumed_at(StateId from, Symbol symbol);
 
   // Fewest required steps to a proper end; no_index where there is none within the limits.
   std::uint32_t distance_to_end(StateId state);
@@ -97,7 +99,7 @@ class Automaton {
   struct Tables;
   static constexpr StepIndex unexplored = 0xfffffffe;
   Edge explore(StateId state, Symbol symbol);
-  StateId add_row(StateId state);
+  void grow();  // a row for every state
 
   std::unique_ptr<Tables> tables_;
   std::vector<Edge> edges_;

@@ -46,6 +46,9 @@ class Definition {
   std::uint32_t label_of(StepIndex step) const;
   std::size_t labels() const;
   const std::string& label(std::uint32_t index) const;
+  // The label that undoes a label; no_index where nothing does.
+  std::uint32_t undone_by(std::uint32_t label) const;
+  bool compensates() const;  // something in it undoes something
 
  private:
   Definition();

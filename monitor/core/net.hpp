@@ -26,7 +26,6 @@ struct Step {
   std::string id;                       // the node's id, for drawing
   NodeIndex node = no_index;            // in the process model; none for a step of a PNML net
   bool required = false;                // false: may show, is then matched, is never expected
-  bool starts = false;                  // a process can begin with it
   std::vector<std::string> types;       // event types that stand for it
   std::string start_type;               // where it shows twice: the type of its beginning
   std::vector<std::string> publishers;  // empty: anyone may say it

@@ -1,0 +1,80 @@
+// monitor/core/compiler.hpp - from a process model to a net, node by node. Internal to the core; the way in is
+// compile() of net.hpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "monitor/core/net.hpp"
+
+namespace laban::monitor {
+
+class Compiler {
+ public:
+  Compiler(const ProcessModel& model, std::vector<Finding>& findings) : model_(model), findings_(findings) {}
+  Net compile();
+
+ private:
+  using Places = std::vector<PlaceIndex>;
+
+  // Structure: steps, places and where they stand.
+  void add_steps();
+  void connect();
+  void add_places();
+  PlaceIndex add_place(const std::string& name, ScopeIndex scope, NodeIndex at);
+  PlaceIndex add_mark(const std::string& name);
+  bool joins(NodeIndex node) const;
+  bool in_flow(NodeIndex node) const;
+  bool is_activity(NodeIndex node) const;
+  std::vector<Places> splits(NodeIndex node);
+  std::vector<Places> subsets(const Places& places);
+  std::vector<std::vector<NodeIndex>> beginnings(ScopeIndex scope, const std::string* participant) const;
+  void add_begin(const std::string& participant);
+  Places within(ScopeIndex scope) const;  // places that count, in the scope and below
+  bool is_within(ScopeIndex scope, ScopeIndex outer) const;
+
+  // Behaviour.
+  void add_node(NodeIndex node);
+  void add_gateway(NodeIndex node);
+  void add_task(NodeIndex node);
+  void add_body(NodeIndex node);
+  void add_boundaries(NodeIndex node, PlaceIndex on, const Places& cleared);
+  void add_ad_hoc(NodeIndex node);
+  void add_boundary(NodeIndex boundary, PlaceIndex on, const Places& cleared);
+  void add_event_sub_process(NodeIndex node);
+  void add_end(NodeIndex node);
+  void add_throw(NodeIndex node);
+  void add_compensation(NodeIndex node);
+  void add_cancel(NodeIndex node);
+  void add_idle_handlers();
+  bool add_catchers(NodeIndex thrower, bool goes_on);
+  Transition catching(NodeIndex thrower, NodeIndex catcher, ScopeIndex scope) const;
+  Transition trigger(NodeIndex node, NodeIndex start) const;
+  void add_starts();
+  void watch_joins();
+
+  // Adds a node's transition: silently where it need not show, visibly where it may.
+  void add(NodeIndex node, Transition transition);
+  void add_silent(Transition transition, NodeIndex node);
+  void add_each(NodeIndex node, const Transition& transition, const std::vector<Places>& puts);
+  bool catches(NodeIndex catcher, NodeIndex thrower) const;
+  bool thrown_explicitly(NodeIndex catcher, ScopeIndex scope) const;
+  Places targets(NodeIndex thrower) const;  // marks of what a compensation undoes
+  Places region(NodeIndex boundary) const;
+  void simplified(NodeIndex node, const std::string& what);
+
+  const ProcessModel& model_;
+  std::vector<Finding>& findings_;
+  Net net_;
+  std::vector<std::vector<std::uint32_t>> in_, out_;  // flows of each node
+  std::vector<NodeIndex> handler_;                    // what undoes a node
+  Places flow_place_, node_in_, active_, done_, message_, caught_, begun_, pending_, interrupted_;
+  std::vector<StepIndex> step_;
+  std::vector<NodeIndex> at_;  // the node at which a token on a place stands
+  std::vector<ScopeIndex> scope_of_place_;
+  std::vector<bool> has_idle_handler_;
+  PlaceIndex process_active_ = no_index;
+  PlaceIndex failed_ = no_index, compensated_ = no_index;
+};
+
+}  // namespace laban::monitor
