@@ -98,6 +98,7 @@ struct Bus::Impl {
 
   std::optional<std::string> publish(NewEvent event, std::optional<std::chrono::milliseconds> wait,
                                      std::shared_ptr<client::PublishWindow::Waiter> waiter = nullptr) {
+    session.check();
     fill(event);
     if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
     codec::Frame envelope = codec::encode_envelope(event);
@@ -363,8 +364,9 @@ std::size_t Bus::poll(std::chrono::milliseconds wait) {
   const auto end = Clock::now() + wait;
   for (;;) {
     const auto seen = impl_->signal.count();
-    if (const auto count = impl_->handle({}); count != 0 || Clock::now() >= end) return count;
+    if (const auto count = impl_->handle({}); count != 0) return count;
     impl_->session.check();
+    if (Clock::now() >= end) return 0;
     impl_->signal.wait(seen, end, {});
   }
 }

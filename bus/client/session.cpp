@@ -77,6 +77,7 @@ std::string Session::absence() const {
 }
 
 void Session::check() const {
+  if (!has_failed_) return;
   const std::lock_guard lock{mutex_};
   if (error_) throw *error_;
 }
@@ -86,6 +87,7 @@ void Session::fail(const Error& error) {
     const std::lock_guard lock{mutex_};
     if (error_) return;
     error_ = error;
+    has_failed_ = true;
     connected_ = false;
   }
   changed_.notify_all();

@@ -103,6 +103,7 @@ class Session : private Speaker {
   bool full_ = false;  // the socket takes no more for now
 
   std::atomic<bool> connected_{false};
+  std::atomic<bool> has_failed_{false};
   std::atomic<bool> asleep_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> last_sequence_{0};

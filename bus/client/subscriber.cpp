@@ -97,8 +97,9 @@ std::size_t Subscriber::poll(std::chrono::milliseconds wait) {
   const auto end = Clock::now() + wait;
   for (;;) {
     const auto seen = impl_->signal.count();
-    if (const auto count = impl_->handle({}); count != 0 || Clock::now() >= end) return count;
+    if (const auto count = impl_->handle({}); count != 0) return count;
     impl_->session.check();
+    if (Clock::now() >= end) return 0;
     impl_->signal.wait(seen, end, {});
   }
 }

@@ -48,9 +48,8 @@ std::string_view topic_of(capnp::StructSchema schema) {
       return {text.begin(), text.size()};
     }
   }
-  throw Error(Errc::usage,
-              std::string{schema.getShortDisplayName().cStr()} +
-                  " has no topic: write $Laban.topic(\"what.happened\") beside it in its schema");
+  throw Error(Errc::usage, std::string{schema.getShortDisplayName().cStr()} +
+                               " has no topic: write $Laban.topic(\"what.happened\") beside it in its schema");
 }
 
 std::string new_id() {
@@ -58,9 +57,9 @@ std::string new_id() {
   static constexpr char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   thread_local RandomBytes random;
   std::array<std::uint8_t, 16> bytes{};
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   for (int index = 0; index < 6; ++index) bytes[index] = static_cast<std::uint8_t>(now >> (8 * (5 - index)));
   random.take(bytes.data() + 6, 10);
 
@@ -91,6 +90,17 @@ std::vector<std::byte> flat_payload(capnp::MessageBuilder& message) {
   flat.setRoot(root);
   const codec::Frame frame = flat.finish();
   return {frame.bytes().begin(), frame.bytes().end()};
+}
+
+void expect_payload(const Event& event, std::uint64_t type_id) {
+  const std::string expected = capnp_dataschema(type_id);
+  const bool same =
+      event.dataschema().empty() ? event.datacontenttype() == capnp_content_type : event.dataschema() == expected;
+  if (same && event.data().size() % sizeof(capnp::word) == 0) return;
+  throw Error(Errc::malformed,
+              "an event of type " + std::string{event.type()} + " carries " +
+                  std::string{event.dataschema().empty() ? event.datacontenttype() : event.dataschema()} + " where " +
+                  expected + " was expected: publish it with its schema");
 }
 
 std::string capnp_dataschema(std::uint64_t type_id) {

@@ -229,6 +229,17 @@ class ZmqClient final : public ClientLink {
   std::string trouble_;
 };
 
+// The socket would find some of these mistakes, later, or never.
+bool is_endpoint(const std::string& endpoint) {
+  if (endpoint.rfind("ipc://", 0) == 0) return endpoint.size() > 6;
+  const auto colon = endpoint.rfind(':');
+  if (endpoint.rfind("tcp://", 0) != 0 || colon < 7) return false;
+  const std::string port = endpoint.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos) return false;
+  const int number = std::stoi(port);
+  return number >= 1 && number <= 65'535;
+}
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string{} : std::string{value};
@@ -246,7 +257,7 @@ HubAddress resolved(HubAddress address) {
 
 std::unique_ptr<ClientLink> make_zmq_client(const HubAddress& address) {
   const HubAddress hub = resolved(address);
-  if (hub.endpoint.rfind("tcp://", 0) != 0 && hub.endpoint.rfind("ipc://", 0) != 0) bad_endpoint(hub.endpoint);
+  if (!is_endpoint(hub.endpoint)) bad_endpoint(hub.endpoint);
   return std::make_unique<ZmqClient>(hub);
 }
 

@@ -75,7 +75,7 @@ class Bus {
   template <class T>
   void on(std::function<void(typename T::Reader, const Event&)> handler) {
     on(topic_of<T>(), [handler = std::move(handler)](const Event& event) {
-      Payload<T> payload{event.data()};
+      Payload<T> payload{event};
       handler(payload.get(), event);
     });
   }

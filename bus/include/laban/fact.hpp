@@ -28,6 +28,9 @@ std::string new_id();
 std::vector<std::byte> flat_payload(capnp::MessageBuilder& message);
 std::string capnp_dataschema(std::uint64_t type_id);
 
+// Throws Error(malformed) where the event says that its payload is something else: handling it again will not help.
+void expect_payload(const Event& event, std::uint64_t type_id);
+
 // Threads: belongs to one thread. A local variable, since Cap'n Proto's builders do not move.
 template <class T>
 class Fact {
@@ -79,6 +82,8 @@ class Payload {
   explicit Payload(std::span<const std::byte> data)
       : segment_(reinterpret_cast<const capnp::word*>(data.data()), data.size() / sizeof(capnp::word)),
         message_(kj::arrayPtr(&segment_, 1)) {}
+
+  explicit Payload(const Event& event) : Payload((expect_payload(event, capnp::typeId<T>()), event.data())) {}
 
   typename T::Reader get() { return message_.template getRoot<T>(); }
 

@@ -101,7 +101,7 @@ class Participant {
   template <class T>
   void on(std::function<void(typename T::Reader, const Event&, Transaction&)> handler) {
     on(topic_of<T>(), [handler = std::move(handler)](const Event& event, Transaction& transaction) {
-      Payload<T> payload{event.data()};
+      Payload<T> payload{event};
       handler(payload.get(), event, transaction);
     });
   }

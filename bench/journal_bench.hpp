@@ -1,0 +1,29 @@
+// bench/journal_bench.hpp - the log's append beside the least that could do the same work.
+#pragma once
+
+#include <string>
+
+#include "bench/measurement.hpp"
+
+namespace laban::bench {
+
+// Settings: count and size of the records, window is how many of them share a sync. Both run in a directory of their own
+// below the working directory, into a file that was filled with zeros before the time runs, as a log has it ready.
+
+// The journal: group, header, chain of checksums, index, fdatasync a group.
+Measurement journal_append(const Settings& settings);
+
+// A file: sixteen bytes and a CRC32C a record, fdatasync a group. Nothing else.
+Measurement raw_append(const Settings& settings);
+
+// The journal with segments of the default size, filled by its helper thread while the time runs.
+Measurement journal_append_segments(const Settings& settings);
+
+// How long a start takes that finds this many records, with a checkpoint at the last tenth and a cold index.
+Measurement journal_open(const Settings& settings);
+
+// Bytes that reach the disk of the working directory, by the kernel's count, for each byte of payload that the journal
+// appends; zero-filling is not in it. The whole disk counts, so the machine should be idle.
+double journal_bytes_to_disk(const Settings& settings);
+
+}  // namespace laban::bench
