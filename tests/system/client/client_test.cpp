@@ -96,6 +96,7 @@ TEST_CASE("client: hub restarts in the middle of publishing lose nothing and sto
   std::map<std::string, int> confirmed;
   bus.on_confirm([&](const Confirm& confirm) { ++confirmed[confirm.id]; });
   for (int restart = 0; restart < 6; ++restart) {
+    if (restart % 2 == 0) REQUIRE(bus.wait_until_connected(limit));
     for (std::uint64_t count = 200 + random() % 800; count > 0; --count)
       published.push_back(bus.publish(event("x.happened")));
     if (random() % 2 == 0) hub->faults.drop_confirms = true;
