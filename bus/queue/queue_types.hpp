@@ -53,7 +53,7 @@ Settings settings_from(const QueueSpec& spec, const Defaults& defaults, std::uin
 // One stored event as this queue sees it.
 struct Enqueue {
   std::uint64_t offset = 0;  // grows from call to call
-  std::string_view key;      // partition key; empty: waits for nobody
+  std::string_view key{};    // partition key; empty: waits for nobody
   std::uint32_t bytes = 0;
   std::uint8_t priority = 0;  // higher first, between keys only
   Time deliver_at{};          // joins its key only then
@@ -82,10 +82,10 @@ enum class Settlement : std::uint8_t {
 struct Settle {
   ConsumerId consumer = 0;
   Settlement outcome = Settlement::acknowledge;
-  std::span<const Fence> fences;
+  std::span<const Fence> fences{};
   Fence up_to = 0;    // and every delivery of this consumer up to this one; 0: none
   Duration delay{0};  // give_back: how long the key waits
-  std::string_view reason;
+  std::string_view reason{};
 };
 
 struct SettleResult {
