@@ -1,10 +1,14 @@
 // monitor/edge/yaml/builder.cpp - lays nodes and flows of a process model in blocks.
 #include "monitor/edge/yaml/builder.hpp"
 
+#include <algorithm>
+
 namespace laban::monitor::yaml {
 namespace {
 
-bool opens_body(NodeKind kind) { return kind == NodeKind::sub_process || kind == NodeKind::event_sub_process; }
+bool opens_body(NodeKind kind) {
+  return kind == NodeKind::sub_process || kind == NodeKind::event_sub_process;
+}
 
 }  // namespace
 
@@ -13,6 +17,17 @@ std::string ModelBuilder::free_id(const std::string& wish) {
   for (;;) {
     const std::string id = wish + "-" + std::to_string(++ids_[wish]);
     if (ids_.emplace(id, 1).second) return id;
+  }
+}
+
+void ModelBuilder::rename(NodeIndex node, const std::string& wish) {
+  const auto holder = std::find_if(model_.nodes.begin(), model_.nodes.end(),
+                                   [&](const Node& other) { return other.id == wish && !other.named; });
+  if (holder == model_.nodes.end()) {
+    model_.nodes[node].id = free_id(wish);
+  } else {
+    holder->id = free_id(wish);
+    model_.nodes[node].id = wish;
   }
 }
 

@@ -24,8 +24,8 @@ class ModelBuilder {
 
   // A new node in the current scope; its id is `wish`, with a number behind it where that is taken.
   NodeIndex add(NodeKind kind, std::string element, const std::string& wish, const Location& at);
-  // Gives the node an id of the author's.
-  void rename(NodeIndex node, const std::string& wish) { model_.nodes[node].id = free_id(wish); }
+  // Gives the node an id of the author's; a node that the author did not write gives way.
+  void rename(NodeIndex node, const std::string& wish);
   // Ties what has not arrived yet to the node and gives the flow that leaves it.
   OpenFlows then(const OpenFlows& before, NodeIndex node);
   void tie(const OpenFlows& before, NodeIndex node);

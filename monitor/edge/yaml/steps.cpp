@@ -141,7 +141,8 @@ OpenFlows StepReader::step(const Value& step, OpenFlows before) {
 
 OpenFlows StepReader::block(const std::string& key, const Value& map, const Value& content, OpenFlows before) {
   if (key == "step") {
-    if (!known_keys(map, {"step", "by", "within", "undo", "name", "id", "events", "starts", "optional"})) return before;
+    if (!known_keys(map, {"step", "by", "within", "undo", "name", "id", "events", "starts", "optional", "expected"}))
+      return before;
     return activity(text(content), content, &map, std::move(before));
   }
   if (key == "repeat") return repeat(map, content, std::move(before));
@@ -183,20 +184,22 @@ OpenFlows StepReader::activity(const std::string& type, const Value& at, const V
 
 void StepReader::options(NodeIndex node, const Value& given) {
   if (!field(given, "step") &&
-      !known_keys(given, {"by", "within", "undo", "name", "id", "events", "starts", "optional"}))
+      !known_keys(given, {"by", "within", "undo", "name", "id", "events", "starts", "optional", "expected"}))
     return;
+  std::string own_id;
   for (const auto& [key, value] : given.fields) {
     if (key.text == "by") builder_.node(node).publishers = texts(value);
     if (key.text == "name") builder_.node(node).name = text(value);
-    if (key.text == "id") builder_.rename(node, text(value));
+    if (key.text == "id") builder_.rename(node, own_id = text(value));
     if (key.text == "events") builder_.node(node).types = texts(value);
     if (key.text == "starts") builder_.node(node).start_type = text(value);
+    if (key.text == "expected" && !truth(value)) builder_.node(node).shows = Shows::optional;
     if (key.text == "within") within(value, node);
     if (key.text == "undo") compensation(node, value);
   }
   auto& types = builder_.node(node).types;
-  if (const auto& name = builder_.node(node).name; std::find(types.begin(), types.end(), name) == types.end())
-    types.push_back(name);
+  for (const auto& word : {builder_.node(node).name, own_id})
+    if (!word.empty() && std::find(types.begin(), types.end(), word) == types.end()) types.push_back(word);
 }
 
 void StepReader::within(const Value& value, NodeIndex node) {
@@ -324,16 +327,40 @@ OpenFlows StepReader::group(const Value& map, const Value& content, OpenFlows be
   return builder_.join(out, NodeKind::exclusive_gateway, content.at);
 }
 
+// The time of `after 2h`; what is no duration is only a name for a timer whose time nobody knows.
+std::optional<std::chrono::milliseconds> StepReader::timer(const Value& type) {
+  const auto limit = parse_duration(std::string_view{type.text}.substr(6));
+  if (!limit)
+    add_finding(findings_, limits_,
+                {type.at, Severity::info, "timer",
+                 quoted(type.text) + " has no duration that is known: no deadline comes of it"});
+  return limit;
+}
+
+// `after 2h` is a timer, which does not show; everything else the type of an event.
+NodeIndex StepReader::handler(NodeIndex host, const Value& type) {
+  NodeIndex index = no_index;
+  if (type.text.substr(0, 6) == "after ") {
+    const auto limit = timer(type);
+    index = builder_.add(NodeKind::boundary_event, "boundaryEvent", type.text, type.at);
+    builder_.node(index).event = EventKind::timer;
+    if (!builder_.node(host).deadline) builder_.node(host).deadline = limit;
+  } else {
+    index = bound(NodeKind::boundary_event, "boundaryEvent", type.text, type.at);
+    builder_.node(index).event = EventKind::message;
+    builder_.node(index).message = type.text;
+  }
+  builder_.node(index).attached_to = host;
+  return index;
+}
+
 // What happens when an event comes while the group runs. After an interrupting one the process goes on behind the
 // group; what happens meanwhile ends by itself.
 OpenFlows StepReader::boundary(NodeIndex host, const Value& handlers, bool interrupting) {
   OpenFlows out;
   if (!handlers.is_map()) error(handlers.at, "not-a-map", "`type of the event: steps` is wanted here");
   for (const auto& [type, steps] : handlers.fields) {
-    const NodeIndex event = bound(NodeKind::boundary_event, "boundaryEvent", type.text, type.at);
-    builder_.node(event).event = EventKind::message;
-    builder_.node(event).message = type.text;
-    builder_.node(event).attached_to = host;
+    const NodeIndex event = handler(host, type);
     builder_.node(event).interrupting = interrupting;
     const OpenFlows after = sequence(steps, {{event, {}}});
     if (interrupting)
@@ -351,12 +378,18 @@ void StepReader::process_handlers(const Value& handlers, bool interrupting) {
     builder_.node(owner).interrupting = interrupting;
     const OpenFlows start = builder_.enter(owner, type.at);
     auto& event = builder_.node(start.front().from);
-    event.event = EventKind::message;
-    event.message = event.name = type.text;
-    event.types = {type.text};
-    event.bound = true;
-    event.shows = Shows::required;
+    event.name = type.text;
     event.interrupting = interrupting;
+    if (type.text.substr(0, 6) == "after ") {
+      event.event = EventKind::timer;
+      timer(type);
+    } else {
+      event.event = EventKind::message;
+      event.message = type.text;
+      event.types = {type.text};
+      event.bound = true;
+      event.shows = Shows::required;
+    }
     builder_.leave(sequence(steps, start), type.at);
   }
 }
@@ -396,7 +429,7 @@ void StepReader::resolve() {
   std::vector<std::string> names;
   for (NodeIndex i = 0; i < model.nodes.size(); ++i) {
     const auto& node = model.nodes[i];
-    if (node.kind != NodeKind::task) continue;
+    if (node.kind != NodeKind::task && node.kind != NodeKind::sub_process) continue;
     steps.try_emplace(node.id, i);
     steps.try_emplace(node.name, i);
     for (const auto& type : node.types) steps.try_emplace(type, i);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,6 +52,8 @@ class StepReader {
   void options(NodeIndex node, const Value& options);
   void compensation(NodeIndex node, const Value& undo);
   NodeIndex bound(NodeKind kind, std::string element, const std::string& type, const Location& at);
+  NodeIndex handler(NodeIndex host, const Value& type);
+  std::optional<std::chrono::milliseconds> timer(const Value& type);
   OpenFlows boundary(NodeIndex host, const Value& handlers, bool interrupting);
 
   struct Reference {

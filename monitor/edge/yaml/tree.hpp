@@ -27,7 +27,7 @@ struct Value {
   bool is_map() const { return kind == Kind::map; }
 };
 
-inline constexpr std::size_t deepest = 64;
+inline constexpr std::size_t deepest = 160;
 inline constexpr std::size_t most_values = 100'000;
 inline constexpr std::size_t most_keys = 1000;
 inline constexpr std::size_t longest_text = 64u << 10;
