@@ -1,4 +1,5 @@
 // cli/replay.cpp - `laban replay`: a recorded log against a definition, without a bus, through the engine of the monitor.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -34,8 +35,25 @@ std::string text_of(const monitor::Finding& finding) {
   return text + ": " + finding.message;
 }
 
+bool is_called(const monitor::Definition& definition, const std::string& name) {
+  return definition.id() == name || definition.model().name == name;
+}
+
+// The file's processes; the participants of its collaborations apart where it is one of these that is asked for.
+monitor::LoadedFile load_file(const Settings& settings) {
+  const std::filesystem::path path{settings.definition};
+  auto loaded = monitor::load_definitions(path);
+  const auto& all = loaded.definitions;
+  const bool found = settings.process.empty() || std::any_of(all.begin(), all.end(), [&](const auto& definition) {
+                       return is_called(*definition, settings.process);
+                     });
+  if (found) return loaded;
+  auto apart = monitor::load_definitions(path, {}, monitor::Participants::apart);
+  return apart.definitions.size() > all.size() ? std::move(apart) : std::move(loaded);
+}
+
 std::unique_ptr<monitor::Definition> load(const Settings& settings) {
-  auto loaded = monitor::load_definitions(std::filesystem::path{settings.definition});
+  auto loaded = load_file(settings);
   for (const auto& finding : loaded.findings)
     if (finding.severity == monitor::Severity::error) throw Error(Errc::malformed, text_of(finding));
   if (loaded.definitions.empty())
@@ -45,7 +63,7 @@ std::unique_ptr<monitor::Definition> load(const Settings& settings) {
   for (std::size_t i = 0; i < loaded.definitions.size(); ++i) {
     const auto& definition = *loaded.definitions[i];
     ids += (i > 0 ? ", " : "") + definition.id();
-    const bool named = definition.id() == settings.process || definition.model().name == settings.process;
+    const bool named = is_called(definition, settings.process);
     if (!settings.process.empty() ? named : chosen == loaded.definitions.size() || definition.steps().size() > most) {
       chosen = i;
       most = definition.steps().size();

@@ -55,10 +55,10 @@ std::string read_bytes(const std::filesystem::path& path, std::size_t limit, std
   return bytes;
 }
 
-DefinitionFile read_definition(std::string_view bytes, const std::string& file) {
+DefinitionFile read_definition(std::string_view bytes, const std::string& file, Participants participants) {
   switch (form_of(file, bytes)) {
     case DefinitionForm::bpmn:
-      return read_bpmn(bytes, file);
+      return read_bpmn(bytes, file, {}, participants);
     case DefinitionForm::yaml:
       return read_yaml(bytes, file);
     case DefinitionForm::pnml:
@@ -69,14 +69,15 @@ DefinitionFile read_definition(std::string_view bytes, const std::string& file) 
   return out;
 }
 
-DefinitionFile read_definition(const std::filesystem::path& path) {
+DefinitionFile read_definition(const std::filesystem::path& path, Participants participants) {
   DefinitionFile out;
   const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
   if (has_errors(out.findings)) return out;
-  return read_definition(bytes, path.string());
+  return read_definition(bytes, path.string(), participants);
 }
 
-LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits) {
+LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits,
+                            Participants participants) {
   LoadedFile out;
   if (form_of(file, bytes) == DefinitionForm::pnml) {
     PnmlFile read = read_pnml(bytes, file);
@@ -85,7 +86,7 @@ LoadedFile load_definitions(std::string_view bytes, const std::string& file, con
     if (read.net) out.definitions.push_back(Definition::of(std::move(*read.net), id, limits));
     return out;
   }
-  DefinitionFile read = read_definition(bytes, file);
+  DefinitionFile read = read_definition(bytes, file, participants);
   out.findings = std::move(read.findings);
   if (has_errors(out.findings)) return out;
   for (ProcessModel& model : read.models)
@@ -93,11 +94,12 @@ LoadedFile load_definitions(std::string_view bytes, const std::string& file, con
   return out;
 }
 
-LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits) {
+LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits,
+                            Participants participants) {
   LoadedFile out;
   const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
   if (has_errors(out.findings)) return out;
-  return load_definitions(bytes, path.string(), limits);
+  return load_definitions(bytes, path.string(), limits, participants);
 }
 
 }  // namespace laban::monitor

@@ -9,6 +9,7 @@
 
 #include "monitor/core/definition.hpp"
 #include "monitor/core/process_model.hpp"
+#include "monitor/edge/bpmn/read_bpmn.hpp"
 
 namespace laban::monitor {
 
@@ -22,8 +23,9 @@ std::string read_bytes(const std::filesystem::path& path, std::size_t limit, std
 
 // The processes of a BPMN or YAML file.
 // Threads: any. Errors: all as findings, also those of the file system; never throws for what the file holds.
-DefinitionFile read_definition(const std::filesystem::path& path);
-DefinitionFile read_definition(std::string_view bytes, const std::string& file);
+DefinitionFile read_definition(const std::filesystem::path& path, Participants participants = Participants::joined);
+DefinitionFile read_definition(std::string_view bytes, const std::string& file,
+                               Participants participants = Participants::joined);
 
 // Every process of a file, ready to follow: what replay and the live monitor load. With an error among the findings
 // there are none.
@@ -31,7 +33,9 @@ struct LoadedFile {
   std::vector<std::unique_ptr<Definition>> definitions;
   std::vector<Finding> findings;
 };
-LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits = {});
-LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits = {});
+LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits = {},
+                            Participants participants = Participants::joined);
+LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits = {},
+                            Participants participants = Participants::joined);
 
 }  // namespace laban::monitor

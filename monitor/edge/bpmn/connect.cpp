@@ -261,7 +261,7 @@ void Reader::connect_message_flow(const Later& later) {
     const std::string reference = text_of(later.element, end);
     const Named* named = find(reference);
     if (named == nullptr) {
-      say(Severity::warning, later.element, "open-flow",
+      say(Severity::info, later.element, "open-flow",
           "the message flow " + quoted(later.element.attribute("id").value()) + " has no " + end + " in the file");
       continue;
     }

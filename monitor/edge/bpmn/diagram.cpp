@@ -84,7 +84,10 @@ void Reader::read_plane(pugi::xml_node plane, bool below) {
     if (kind == "BPMNEdge") {
       auto found = flow_ids_.find(reference);
       if (found == flow_ids_.end()) found = flow_ids_.find(std::string{local_name(reference)});
-      if (found == flow_ids_.end()) continue;
+      if (found == flow_ids_.end()) {
+        if (!below && !message_flows_.empty()) message_points_.try_emplace(reference, points_of(element));
+        continue;
+      }
       auto& flow = out_.models[found->second.first].flows[found->second.second];
       if (!flow.drawn.empty()) continue;
       flow.drawn = points_of(element);
@@ -109,6 +112,11 @@ void Reader::read_plane(pugi::xml_node plane, bool below) {
           process.areas.push_back({participant.id, participant.name, true, moved(*box)});
     }
   }
+}
+
+std::vector<Point> Reader::points_of_message(pugi::xml_node message) const {
+  const auto found = message_points_.find(message.attribute("id").value());
+  return found == message_points_.end() ? std::vector<Point>{} : found->second;
 }
 
 }  // namespace laban::monitor::bpmn

@@ -87,7 +87,7 @@ void Document::accept_root(std::vector<Finding>& findings) {
     root_ = {};
   };
   if (local_name(root_.name()) != "definitions") {
-    foreign("the file begins with <" + quoted(root_.name()) + ">, not with BPMN's <definitions>");
+    foreign("the file begins with the element " + quoted(root_.name()) + ", not with BPMN's <definitions>");
   } else if (uri == nullptr || *uri == '\0') {
     findings.push_back({where, Severity::warning, "no-namespace",
                         "<definitions> names no namespace: it is read as if it were BPMN 2.0"});

@@ -61,7 +61,7 @@ constexpr std::array<DefinitionElement, 10> definitions{{
     {"terminateEventDefinition", EventKind::terminate},
 }};
 
-constexpr std::array<std::string_view, 46> asides{{
+constexpr std::array<std::string_view, 50> asides{{
     "documentation",
     "extensionElements",
     "ioSpecification",
@@ -107,6 +107,10 @@ constexpr std::array<std::string_view, 46> asides{{
     "participantAssociation",
     "messageFlowAssociation",
     "eventDefinitionRef",
+    "choreographyRef",
+    "supportedInterfaceRef",
+    "correlationPropertyBinding",
+    "outMessageRef",
     "rendering",
 }};
 

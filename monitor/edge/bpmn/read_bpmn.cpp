@@ -9,10 +9,11 @@
 
 namespace laban::monitor {
 
-DefinitionFile read_bpmn(std::string_view bytes, const std::string& file, const TextLimits& limits) {
+DefinitionFile read_bpmn(std::string_view bytes, const std::string& file, const TextLimits& limits,
+                         Participants participants) {
   DefinitionFile out;
   const bpmn::Document document{bytes, file, limits, out.findings};
-  if (document.root()) bpmn::Reader{document, limits, out}.run();
+  if (document.root()) bpmn::Reader{document, limits, participants, out}.run();
   std::stable_sort(out.findings.begin(), out.findings.end(), [](const Finding& a, const Finding& b) {
     return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
   });

@@ -9,10 +9,15 @@
 
 namespace laban::monitor {
 
-// The processes of a BPMN file, one model a process or choreography that has flow nodes; pools without
-// content are left out. Never throws for what the file holds: a broken file gives located errors among the
-// findings. `file` is only a name for them. docs/bpmn-support.md says what each element becomes. Threads:
-// any, at the same time. Errors: as findings.
-DefinitionFile read_bpmn(std::string_view bytes, const std::string& file, const TextLimits& limits = {});
+// What becomes of a collaboration: participants that exchange messages are one model in which a receiver waits for its
+// sender, or a model each.
+enum class Participants { joined, apart };
+
+// The processes of a BPMN file, one model a process, choreography or collaboration that has flow nodes; pools without
+// content are left out. Never throws for what the file holds: a broken file gives located errors among the findings.
+// `file` is only a name for them. docs/bpmn-support.md says what each element becomes.
+// Threads: any, at the same time. Errors: as findings.
+DefinitionFile read_bpmn(std::string_view bytes, const std::string& file, const TextLimits& limits = {},
+                         Participants participants = Participants::joined);
 
 }  // namespace laban::monitor

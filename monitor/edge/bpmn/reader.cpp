@@ -44,6 +44,7 @@ void Reader::run() {
   collect_root();
   if (out_.models.size() > 0) connect();
   read_diagrams();
+  if (how_ == Participants::joined) join_participants();
   drop_empty_models();
 }
 
@@ -74,6 +75,10 @@ void Reader::collect_root() {
 }
 
 void Reader::collect_collaboration(pugi::xml_node element, const Names& names) {
+  if (collaboration_id_.empty()) {
+    collaboration_id_ = text_of(element, "id");
+    collaboration_name_ = one_line(text_of(element, "name"));
+  }
   for (const auto child : element.children()) {
     const Names inner{&names, child};
     const std::string_view name = inner.bpmn_name(child);

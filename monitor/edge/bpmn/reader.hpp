@@ -14,6 +14,7 @@
 #include "monitor/core/process_model.hpp"
 #include "monitor/core/source_text.hpp"
 #include "monitor/edge/bpmn/document.hpp"
+#include "monitor/edge/bpmn/read_bpmn.hpp"
 
 namespace laban::monitor::bpmn {
 
@@ -33,8 +34,8 @@ struct Participant {
 
 class Reader {
  public:
-  Reader(const Document& document, const TextLimits& limits, DefinitionFile& out)
-      : document_(document), limits_(limits), out_(out) {}
+  Reader(const Document& document, const TextLimits& limits, Participants participants, DefinitionFile& out)
+      : document_(document), limits_(limits), how_(participants), out_(out) {}
 
   void run();
 
@@ -83,9 +84,14 @@ class Reader {
   void check_ways(ProcessModel& model);
   void drop_empty_models();
 
+  // join.cpp: participants that talk to one another become one model.
+  void join_participants();
+  std::size_t model_of(std::string_view reference) const;
+
   // diagram.cpp: the drawing.
   void read_diagrams();
   void read_plane(pugi::xml_node plane, bool below);
+  std::vector<Point> points_of_message(pugi::xml_node message) const;
 
   std::string text_of(pugi::xml_node element, const char* attribute);  // within the limit on names
   std::string laban_value(pugi::xml_node element, const Names& names, std::string_view key);
@@ -99,16 +105,19 @@ class Reader {
 
   const Document& document_;
   const TextLimits& limits_;
+  const Participants how_;
   DefinitionFile& out_;
   std::unordered_map<std::string, Named> ids_;
   std::unordered_map<std::string, std::string> messages_;               // id to name: messages
   std::unordered_map<std::string, std::string> signals_;                // id to name: signals, errors, escalations
   std::unordered_map<std::string, pugi::xml_node> shared_definitions_;  // event definitions at the root
   std::vector<Participant> participants_;
+  std::string collaboration_id_, collaboration_name_;
   std::vector<Later> flows_, defaults_, boundaries_, associations_, lanes_, message_flows_, throws_, pair_deadlines_;
   std::unordered_map<std::string, std::pair<std::size_t, std::uint32_t>> flow_ids_;  // model and index
   std::unordered_map<std::string, std::pair<std::string, std::string>> flow_ends_;  // by incoming and outgoing elements
   bool flow_ends_known_ = false;
+  std::unordered_map<std::string, std::vector<Point>> message_points_;  // by the message flow's id
   std::vector<std::unique_ptr<Names>> kept_names_;
   std::size_t node_count_ = 0;
   bool unbound_is_silent_ = false;  // of the process at hand

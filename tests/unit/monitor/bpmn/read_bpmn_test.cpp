@@ -235,3 +235,43 @@ TEST_CASE("bpmn: a compensation activity knows what it undoes") {
   CHECK(node(file, "cancel").for_compensation);
   CHECK(node(file, "cancel").compensates == 0);
 }
+
+namespace {
+
+const char* const collaboration = R"(
+  <bpmn:collaboration id="deal" name="The deal">
+    <bpmn:participant id="P1" name="Buyer" processRef="buyer"/><bpmn:participant id="P2" name="Seller" processRef="seller"/>
+    <bpmn:participant id="P3" name="Bank"/>
+    <bpmn:messageFlow id="m1" sourceRef="order" targetRef="accept"/><bpmn:messageFlow id="m2" sourceRef="pay" targetRef="P3"/>
+  </bpmn:collaboration>
+  <bpmn:process id="buyer"><bpmn:task id="order"/><bpmn:subProcess id="settle"><bpmn:task id="pay"/></bpmn:subProcess>
+    <bpmn:sequenceFlow id="f1" sourceRef="order" targetRef="settle"/></bpmn:process>
+  <bpmn:process id="seller"><bpmn:receiveTask id="accept"/><bpmn:subProcess id="pack"><bpmn:task id="wrap"/></bpmn:subProcess>
+    <bpmn:sequenceFlow id="f2" sourceRef="accept" targetRef="pack"/></bpmn:process>
+  <bpmn:process id="other"><bpmn:task id="alone"/></bpmn:process>)";
+
+}  // namespace
+
+TEST_CASE("bpmn: participants that exchange messages are one process, others stay apart (G115)") {
+  const auto file = read_bpmn(definitions(collaboration), "x.bpmn");
+  REQUIRE(file.models.size() == 2);
+  const auto& deal = file.models[0];
+  CHECK(deal.id == "deal");
+  CHECK(deal.name == "The deal");
+  REQUIRE(deal.messages.size() == 1);
+  CHECK(deal.nodes[deal.messages[0].from].id == "order");
+  CHECK(deal.nodes[deal.messages[0].to].id == "accept");
+  CHECK(node(file, "accept").participant == "Seller");
+  CHECK(node(file, "accept").scope == 0);
+  CHECK(deal.scopes[node(file, "wrap").scope].parent == 0);
+  CHECK(deal.nodes[deal.scopes[node(file, "wrap").scope].owner].id == "pack");
+  CHECK(deal.nodes[deal.flows.at(1).from].id == "accept");
+  CHECK(file.models[1].id == "other");
+}
+
+TEST_CASE("bpmn: participants can be read as processes of their own") {
+  const auto file = read_bpmn(definitions(collaboration), "x.bpmn", {}, Participants::apart);
+  REQUIRE(file.models.size() == 3);
+  CHECK(file.models[0].id == "buyer");
+  CHECK(file.models[1].messages.empty());
+}
