@@ -401,6 +401,10 @@ bool Bus::wait_until_connected(std::chrono::milliseconds wait) {
   return impl_->session.wait_until_connected(wait);
 }
 
+void Bus::require_hub(std::chrono::milliseconds wait) {
+  if (!impl_->session.wait_until_connected(wait)) throw Error(Errc::unreachable, impl_->session.absence());
+}
+
 BusStats Bus::stats() const {
   BusStats stats;
   impl_->window.add_to(stats);

@@ -84,6 +84,10 @@ bool Subscriber::wait_until_ready(std::chrono::milliseconds wait) {
   }
 }
 
+void Subscriber::require_hub(std::chrono::milliseconds wait) {
+  if (!impl_->session.wait_until_connected(wait)) throw Error(Errc::unreachable, impl_->session.absence());
+}
+
 void Subscriber::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const auto seen = impl_->signal.count();

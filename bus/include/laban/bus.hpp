@@ -127,6 +127,9 @@ class Bus {
   // True once the hub answered; false while it is not there or gone.
   bool connected() const;
   bool wait_until_connected(std::chrono::milliseconds wait);
+
+  // The same for those who do not want to go on without: throws Error(unreachable) that says why.
+  void require_hub(std::chrono::milliseconds wait);
   BusStats stats() const;
 
  private:

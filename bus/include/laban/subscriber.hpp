@@ -57,6 +57,9 @@ class Subscriber {
   // Waits until the hub has accepted the subscription; false if it did not within `wait`.
   bool wait_until_ready(std::chrono::milliseconds wait);
 
+  // Waits for the hub; throws Error(unreachable) that says why if none answered.
+  void require_hub(std::chrono::milliseconds wait);
+
   // Handles events until stop is requested.
   void run(std::stop_token stop);
 

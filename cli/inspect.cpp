@@ -1,0 +1,195 @@
+// cli/inspect.cpp - `laban queues`, `exchanges`, `schemas`, `explain`: what the hub holds, and why it does what it does.
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "bus/codec/payload_json.hpp"
+#include "cli/command.hpp"
+#include "cli/event_json.hpp"
+#include "cli/hub_options.hpp"
+#include "laban/error.hpp"
+#include "laban/model.hpp"
+
+namespace laban::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Settings {
+  HubOptions hub;
+  bool json = false;
+  bool check = false;
+  std::string key;
+  std::string exchange = "amq.topic";
+  std::string id;
+};
+
+ordered_json ask(const Settings& settings, const char* what, const ordered_json& argument = {}) {
+  Model model{settings.hub.address, settings.hub.wait()};
+  auto answer = ordered_json::parse(model.inspect(what, argument.is_null() ? "" : argument.dump()), nullptr, false);
+  if (!answer.is_object()) throw Error(Errc::malformed, "the hub's answer is not JSON: use the hub's release of laban");
+  return answer;
+}
+
+// A table whose columns are as wide as what is in them.
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::ostringstream line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool number = i > 0 && !row[i].empty() && row[i].find_first_not_of("0123456789") == std::string::npos;
+      line << (i > 0 ? "  " : "") << (number ? std::right : std::left) << std::setw(static_cast<int>(widths[i]))
+           << row[i];
+    }
+    std::string text = line.str();
+    text.erase(text.find_last_not_of(' ') + 1);
+    std::cout << text << '\n';
+  }
+}
+
+std::string cell(const ordered_json& from, const char* name) {
+  const auto place = from.find(name);
+  if (place == from.end() || place->is_null()) return "";
+  return place->is_string() ? place->get<std::string>() : place->dump();
+}
+
+int queues(const Settings& settings) {
+  const auto answer = ask(settings, "queues", settings.check ? ordered_json{{"check", true}} : ordered_json{});
+  const auto list = answer.value("queues", ordered_json::array());
+  int result = exit_ok;
+  std::vector<std::string> broken;
+  for (const auto& queue : list) {
+    if (!settings.check) break;
+    const bool law = queue.value("lawHolds", true);
+    const auto audit = cell(queue, "audit");
+    if (law && audit.empty()) continue;
+    broken.push_back(cell(queue, "name") + ": " +
+                     (audit.empty() ? "enqueued is not the sum of what became of the messages" : audit));
+    result = exit_not_so;
+  }
+  if (settings.json) {
+    std::cout << dump(answer) << '\n';
+  } else {
+    std::vector<std::vector<std::string>> rows{
+        {"QUEUE", "READY", "UNACKED", "DELAYED", "PARKED", "ENQUEUED", "ACKED", "MOVED", "LEDGERED", "CONSUMERS"}};
+    for (const auto& queue : list) {
+      rows.push_back({cell(queue, "name"), cell(queue, "ready"), cell(queue, "unacknowledged"), cell(queue, "delayed"),
+                      cell(queue, "parked"), cell(queue, "enqueued"), cell(queue, "acknowledged"), cell(queue, "moved"),
+                      cell(queue, "ledgered"), cell(queue, "consumers")});
+    }
+    print_table(rows);
+    if (settings.check && broken.empty()) std::cout << "the law holds for " << list.size() << " queues\n";
+  }
+  for (const auto& line : broken) std::cerr << "laban queues: " << line << ": report it with the hub's log\n";
+  return result;
+}
+
+int exchanges(const Settings& settings) {
+  const auto answer = ask(settings, "exchanges");
+  if (settings.json) {
+    std::cout << dump(answer) << '\n';
+    return exit_ok;
+  }
+  std::vector<std::vector<std::string>> rows{{"EXCHANGE", "TYPE", "PUBLISHED", "UNROUTABLE", "BINDINGS", "ALTERNATE"}};
+  for (const auto& exchange : answer.value("exchanges", ordered_json::array())) {
+    rows.push_back(
+        {cell(exchange, "name"), cell(exchange, "type"), cell(exchange, "published"), cell(exchange, "unroutable"),
+         std::to_string(exchange.value("bindings", ordered_json::array()).size()), cell(exchange, "alternate")});
+  }
+  print_table(rows);
+  return exit_ok;
+}
+
+int schemas(const Settings& settings) {
+  codec::PayloadTypes known;
+  codec::add_known_types(known);
+  codec::PayloadTypes announced;
+  learn_types(announced, settings.hub.address, settings.hub.wait());
+  ordered_json list = ordered_json::array();
+  std::vector<std::vector<std::string>> rows{{"TOPIC", "TYPE", "ID", "KNOWN TO"}};
+  const auto add = [&](const codec::PayloadTypes& types, const char* whom) {
+    for (const auto& type : types.types()) {
+      std::ostringstream id;
+      id << std::hex << std::setw(16) << std::setfill('0') << type.id;
+      list.push_back({{"topic", type.topic}, {"name", type.name}, {"id", id.str()}, {"knownTo", whom}});
+      rows.push_back({type.topic, type.name, id.str(), whom});
+    }
+  };
+  add(announced, "hub");
+  add(known, "this program");
+  if (settings.json) {
+    std::cout << dump({{"schemas", list}}) << '\n';
+  } else {
+    print_table(rows);
+  }
+  return exit_ok;
+}
+
+void print_explanation(const ordered_json& answer) {
+  for (const auto& step : answer.value("steps", ordered_json::array())) {
+    std::cout << "exchange " << cell(step, "exchange") << " (" << cell(step, "type") << ")";
+    if (!cell(step, "reachedBy").empty()) std::cout << ", reached by " << cell(step, "reachedBy");
+    std::cout << '\n';
+    for (const auto& tried : step.value("bindings", ordered_json::array())) {
+      std::cout << "  " << (tried.value("matched", false) ? "yes" : "no ") << "  " << cell(tried, "pattern") << " -> "
+                << cell(tried, "destination") << "  " << cell(tried, "why") << '\n';
+    }
+  }
+  const auto queues = answer.value("queues", ordered_json::array());
+  std::cout << (queues.empty() ? "reaches no queue" : "reaches");
+  for (const auto& queue : queues) std::cout << ' ' << (queue.is_string() ? queue.get<std::string>() : queue.dump());
+  std::cout << '\n';
+}
+
+int explain(const Settings& settings) {
+  if (settings.key.empty() == settings.id.empty()) {
+    throw Error(Errc::usage, "say one of them: a routing key, or --id with an event's id");
+  }
+  const ordered_json argument = settings.id.empty()
+                                    ? ordered_json{{"key", settings.key}, {"exchange", settings.exchange}}
+                                    : ordered_json{{"id", settings.id}};
+  const auto answer = ask(settings, "explain", argument);
+  if (settings.json) {
+    std::cout << dump(answer) << '\n';
+  } else {
+    print_explanation(answer);
+  }
+  return exit_ok;
+}
+
+CLI::App* add(CLI::App& program, std::function<int()>& action, const char* name, const char* text, const char* example,
+              const std::shared_ptr<Settings>& settings, int (*run)(const Settings&)) {
+  auto* command = program.add_subcommand(name, text);
+  command->footer(std::string{"Example: "} + example);
+  command->add_flag("--json", settings->json, "The hub's answer as JSON");
+  add_hub_options(*command, settings->hub);
+  command->callback([settings, run, &action] { action = [settings, run] { return run(*settings); }; });
+  return command;
+}
+
+void add_inspections(CLI::App& program, std::function<int()>& action) {
+  auto of_queues = std::make_shared<Settings>();
+  add(program, action, "queues", "Queues with depths, consumers and parked messages", "laban queues --check", of_queues,
+      queues)
+      ->add_flag("--check", of_queues->check, "Proves that each message of each queue is accounted for; exit 1 if not");
+  add(program, action, "exchanges", "Exchanges, their bindings and what went through", "laban exchanges --json",
+      std::make_shared<Settings>(), exchanges);
+  add(program, action, "schemas", "Types that services have announced, and those of this program", "laban schemas",
+      std::make_shared<Settings>(), schemas);
+  auto of_explain = std::make_shared<Settings>();
+  auto* command = add(program, action, "explain", "Where an event went or would go, and why",
+                      "laban explain order.placed --exchange amq.topic", of_explain, explain);
+  command->add_option("KEY", of_explain->key, "A routing key");
+  command->add_option("--exchange", of_explain->exchange, "Where it is published")->capture_default_str();
+  command->add_option("--id", of_explain->id, "An event that was published");
+}
+
+const Command command{add_inspections};
+
+}  // namespace
+}  // namespace laban::cli
