@@ -23,7 +23,8 @@ bool Queue::enqueue(const Enqueue& message, Time now) {
   const std::uint64_t depth = state.counts.live() - state.counts.parked;
   const bool full = (settings.messages_max != 0 && depth >= settings.messages_max) ||
                     (settings.bytes_max != 0 && state.queued_bytes + message.bytes > settings.bytes_max);
-  const std::uint64_t key = message.key.empty() ? 0 : hash_key(message.key, settings.key_seed);
+  const bool keyed = settings.keyed && !message.key.empty();
+  const std::uint32_t key = keyed ? state.key_numbered(hash_key(message.key, settings.key_seed)) : none;
   const Handle h = state.add_message(message.offset, key, message.bytes, message.priority);
   state.last_offset = message.offset;
   ++state.counts.enqueued;

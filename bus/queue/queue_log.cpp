@@ -165,7 +165,7 @@ Queue Queue::restore(Settings settings, std::span<const std::byte> bytes) {
   state.last_offset = in.number();
   state.horizon_requested = state.horizon_taken = state.horizon_durable = in.fixed();
   const std::size_t count = in.count();
-  std::vector<std::uint64_t> keys;
+  std::vector<std::uint32_t> keys;
   std::uint64_t last = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t flags = in.number();
@@ -173,9 +173,10 @@ Queue Queue::restore(Settings settings, std::span<const std::byte> bytes) {
     const std::uint64_t offset = last = in.difference(last);
     if (offset > state.last_offset) Reader::fail();
     const std::uint32_t size = in.small();
-    std::uint64_t key = 0;
+    std::uint32_t key = none;
+    if (((flags & (is_keyed | is_new_key)) != 0) && !state.settings.keyed) Reader::fail();
     if ((flags & is_new_key) != 0) {
-      keys.push_back(key = in.fixed());
+      keys.push_back(key = state.key_numbered(in.fixed()));
     } else if ((flags & is_keyed) != 0) {
       const std::uint64_t number = in.number();
       if (number >= keys.size()) Reader::fail();

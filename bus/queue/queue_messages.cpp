@@ -207,17 +207,14 @@ void Queue::State::reuse(Handle h) {
   messages.remove(h);
 }
 
-Handle Queue::State::add_message(std::uint64_t offset, std::uint64_t key_hash, std::uint32_t bytes,
-                                 std::uint8_t priority) {
+Handle Queue::State::add_message(std::uint64_t offset, std::uint32_t key, std::uint32_t bytes, std::uint8_t priority) {
   const Handle h = messages.add();
   Message& message = messages[h];
   message.offset = offset;
   message.bytes = bytes;
   message.priority = priority;
-  if (key_hash != 0 && settings.keyed) {
-    message.key = key_numbered(key_hash);
-    ++keys[message.key].messages;
-  }
+  message.key = key;
+  if (key != none) ++keys[key].messages;
   if (by_offset != nullptr) by_offset->insert(h);
   return h;
 }

@@ -188,7 +188,7 @@ struct Queue::State {
   void reuse(Handle h);
   void set_expiry(Handle h, Time at);
   void clear_expiry(Handle h);
-  Handle add_message(std::uint64_t offset, std::uint64_t key_hash, std::uint32_t bytes, std::uint8_t priority);
+  Handle add_message(std::uint64_t offset, std::uint32_t key, std::uint32_t bytes, std::uint8_t priority);
   void wait(Handle h, MessageState state, Time until);
   void join(Handle h);  // its schedule is over
   void give_back_memory();

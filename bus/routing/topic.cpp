@@ -201,37 +201,42 @@ void TopicTrie::prune(const std::vector<NodeId>& path, const std::vector<std::st
   }
 }
 
-void TopicTrie::reach_node(NodeId node, std::vector<NodeId>& set) const {
-  // A `#` below a node is reachable with it, since it may take no word at all.
-  while (node != none && nodes_[node].seen != step_) {
-    nodes_[node].seen = step_;
-    set.push_back(node);
-    node = nodes_[node].hash;
-  }
-}
-
+// A node has one parent, so only a `#` node can be reached twice by the same word: by staying and from its parent. It
+// alone needs the stamp, and every node of a step is looked at once.
 const std::vector<TopicTrie::NodeId>& TopicTrie::reach(std::string_view key) const {
   reached_.clear();
   if (slots_.empty() || key.size() > topic_bytes_max) return reached_;
-  now_.clear();
+  now_.assign(1, root);
   ++step_;
-  reach_node(root, now_);
+  // A `#` below a node is reachable with it, since it may take no word at all.
+  const auto with_hash = [this](const Node& node) {
+    if (node.hash == none || nodes_[node.hash].seen == step_) return;
+    nodes_[node.hash].seen = step_;
+    now_.push_back(node.hash);
+  };
   for (Words at{key}; !at.done() && !now_.empty(); at.next()) {
     const auto known = words_.find(at.word());
     next_.clear();
-    ++step_;
-    for (const NodeId id : now_) {
+    for (std::size_t i = 0; i < now_.size(); ++i) {
+      const NodeId id = now_[i];
       const Node& node = nodes_[id];
-      if (node.is_hash) reach_node(id, next_);
-      if (node.star != none) reach_node(node.star, next_);
+      with_hash(node);
+      if (node.is_hash) {
+        node.seen = step_ + 1;
+        next_.push_back(id);
+      }
+      if (node.star != none) next_.push_back(node.star);
       if (node.literals == 0 || known == words_.end()) continue;
       const auto edge = edges_.find(pair(id, known->second.id));
-      if (edge != edges_.end()) reach_node(edge->second, next_);
+      if (edge != edges_.end()) next_.push_back(edge->second);
     }
     now_.swap(next_);
+    ++step_;
   }
-  for (const NodeId id : now_) {
-    if (!nodes_[id].values.empty()) reached_.push_back(id);
+  for (std::size_t i = 0; i < now_.size(); ++i) {
+    const Node& node = nodes_[now_[i]];
+    with_hash(node);
+    if (!node.values.empty()) reached_.push_back(now_[i]);
   }
   return reached_;
 }

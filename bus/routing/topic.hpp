@@ -83,7 +83,6 @@ class TopicTrie {
   };
 
   const std::vector<NodeId>& reach(std::string_view key) const;
-  void reach_node(NodeId node, std::vector<NodeId>& set) const;
   NodeId make_child(NodeId parent, std::string_view word);
   NodeId find_child(NodeId parent, std::string_view word) const;
   void drop_child(NodeId parent, std::string_view word, NodeId child);
