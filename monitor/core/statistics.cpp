@@ -127,26 +127,26 @@ std::uint64_t Statistics::total() const {
   return out;
 }
 
-void Statistics::enter(const Bucket& bucket, const std::vector<std::uint16_t>& labels) {
+void Statistics::enter(const Bucket& bucket, const std::vector<std::uint16_t>& steps) {
   ++instances[index_of(bucket)];
   if (!is_live(bucket.state)) return;
-  for (const auto label : labels) {
-    if (label >= tokens.size()) continue;
-    ++tokens[label].live;
-    if ((bucket.flags & flag_stuck) != 0) ++tokens[label].stuck;
-    if ((bucket.flags & flag_late) != 0) ++tokens[label].late;
+  for (const auto step : steps) {
+    if (step >= tokens.size()) continue;
+    ++tokens[step].live;
+    if ((bucket.flags & flag_stuck) != 0) ++tokens[step].stuck;
+    if ((bucket.flags & flag_late) != 0) ++tokens[step].late;
   }
 }
 
-void Statistics::leave(const Bucket& bucket, const std::vector<std::uint16_t>& labels) {
+void Statistics::leave(const Bucket& bucket, const std::vector<std::uint16_t>& steps) {
   assert(instances[index_of(bucket)] > 0);
   --instances[index_of(bucket)];
   if (!is_live(bucket.state)) return;
-  for (const auto label : labels) {
-    if (label >= tokens.size()) continue;
-    --tokens[label].live;
-    if ((bucket.flags & flag_stuck) != 0) --tokens[label].stuck;
-    if ((bucket.flags & flag_late) != 0) --tokens[label].late;
+  for (const auto step : steps) {
+    if (step >= tokens.size()) continue;
+    --tokens[step].live;
+    if ((bucket.flags & flag_stuck) != 0) --tokens[step].stuck;
+    if ((bucket.flags & flag_late) != 0) --tokens[step].late;
   }
 }
 
@@ -167,8 +167,8 @@ std::string Statistics::save() const {
 
 bool Statistics::restore(std::string_view in) {
   Statistics out(tokens.size());
-  std::uint64_t labels = 0;
-  if (!take(in, labels) || labels != tokens.size()) return false;
+  std::uint64_t steps = 0;
+  if (!take(in, steps) || steps != tokens.size()) return false;
   bool good = true;
   for (auto& n : out.instances) good = good && take(in, n);
   for (auto& at : out.tokens) good = good && take(in, at.live) && take(in, at.stuck) && take(in, at.late);

@@ -68,13 +68,13 @@ struct Tokens {
 };
 
 struct Statistics {
-  explicit Statistics(std::size_t labels = 0) : tokens(labels), passed(labels), step_duration(labels) {}
+  explicit Statistics(std::size_t steps = 0) : tokens(steps), passed(steps), step_duration(steps) {}
 
   std::array<std::uint64_t, buckets> instances{};
-  std::vector<Tokens> tokens;                    // by label
-  std::vector<std::uint64_t> passed;             // by label: how often it showed
+  std::vector<Tokens> tokens;                    // by step
+  std::vector<std::uint64_t> passed;             // by step: how often it showed
   DurationHistogram duration;                    // of ended instances
-  std::vector<DurationHistogram> step_duration;  // by label: from the event before until it showed
+  std::vector<DurationHistogram> step_duration;  // by step: from the event before until it showed
 
   std::uint64_t count(InstanceState state) const;
   std::uint64_t count(Verdict verdict) const;
@@ -82,11 +82,11 @@ struct Statistics {
   std::uint64_t total() const;
 
   // An instance leaves one set of counts and enters another; where it stands counts only while it lives.
-  void enter(const Bucket& bucket, const std::vector<std::uint16_t>& labels);
-  void leave(const Bucket& bucket, const std::vector<std::uint16_t>& labels);
+  void enter(const Bucket& bucket, const std::vector<std::uint16_t>& steps);
+  void leave(const Bucket& bucket, const std::vector<std::uint16_t>& steps);
 
   std::string save() const;
-  bool restore(std::string_view in);  // false, and unchanged, where the bytes have another number of labels
+  bool restore(std::string_view in);  // false, and unchanged, where the bytes have another number of steps
 };
 
 }  // namespace laban::monitor

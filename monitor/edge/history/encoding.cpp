@@ -1,6 +1,7 @@
 // monitor/edge/history/encoding.cpp - keys and values of the store.
 #include "monitor/edge/history/encoding.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace laban::monitor::store {
@@ -96,8 +97,8 @@ std::string encode(const InstanceRow& row, std::string_view bytes) {
   out.time(row.step_since);
   out.time(row.ended_at);
   out.number(row.events);
-  out.number(row.labels.size());
-  for (const auto label : row.labels) out.number(label);
+  out.number(row.steps.size());
+  for (const auto step : row.steps) out.number(step);
   return out.take().append(bytes);
 }
 
@@ -115,9 +116,9 @@ bool decode(const InstanceName& name, std::string_view value, InstanceRow& row, 
   row.step_since = in.time();
   row.ended_at = in.time();
   row.events = static_cast<std::uint32_t>(in.number());
-  row.labels.clear();
+  row.steps.clear();
   for (std::uint64_t n = in.number(); n > 0 && in.good(); --n)
-    row.labels.push_back(static_cast<std::uint16_t>(in.number()));
+    row.steps.push_back(static_cast<std::uint16_t>(in.number()));
   bytes = in.rest();
   return in.good();
 }
@@ -284,15 +285,15 @@ bool belongs(Order order, const InstanceRow& row) {
   return false;
 }
 
-std::string encode_labels(const std::vector<std::uint16_t>& labels) {
+std::string encode_steps(const std::vector<std::uint16_t>& steps) {
   std::string out;
-  for (const auto label : labels) put_big(out, label, 2);
+  for (const auto step : steps) put_big(out, step, 2);
   return out;
 }
 
-bool has_label(std::string_view encoded, std::uint16_t label) {
+bool has_one_of(std::string_view encoded, const std::vector<std::uint16_t>& steps) {
   for (; encoded.size() >= 2; encoded.remove_prefix(2)) {
-    if (get_big(encoded, 2) == label) return true;
+    if (std::find(steps.begin(), steps.end(), get_big(encoded, 2)) != steps.end()) return true;
   }
   return false;
 }

@@ -1,11 +1,11 @@
 // monitor/edge/history/encoding.hpp - keys that sort as they should and values that read back.
 //
 // Keys, by column family:
-//   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number
+//   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number · "held"+NAME
 //   instances  NAME                                  -> row and tracker bytes
 //   history    NAME offset                           -> event summary
 //   names      key \0 definition                     -> length of the key, last run
-//   index      kind definition state verdict flags sort NAME -> labels
+//   index      kind definition state verdict flags sort NAME -> steps
 // where NAME is definition, length of the key, key, run. Numbers in keys are big-endian.
 #pragma once
 
@@ -79,8 +79,8 @@ std::string bucket_prefix(Order order, DefinitionIndex definition, const Bucket&
 std::uint64_t sort_value(Order order, const InstanceRow& row);
 std::string index_key(Order order, const InstanceRow& row);
 bool belongs(Order order, const InstanceRow& row);
-std::string encode_labels(const std::vector<std::uint16_t>& labels);
-bool has_label(std::string_view encoded, std::uint16_t label);
+std::string encode_steps(const std::vector<std::uint16_t>& steps);
+bool has_one_of(std::string_view encoded, const std::vector<std::uint16_t>& steps);
 
 inline constexpr Order orders[] = {Order::last_event, Order::started, Order::ended, Order::duration};
 

@@ -31,7 +31,7 @@ struct InstanceRow {
   Time step_since{};
   Time ended_at{};  // the epoch while it lives
   std::uint32_t events = 0;
-  std::vector<std::uint16_t> labels;  // of the steps last matched
+  std::vector<std::uint16_t> steps;  // of the steps last matched
 };
 
 struct StoredInstance {

@@ -49,6 +49,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
   return out;
 }
 
+const std::string held_prefix = "held";
+
 std::string numbered(std::string_view word, std::uint64_t number, int bytes) {
   std::string out(word);
   put_big(out, number, bytes);
@@ -61,16 +63,15 @@ class Batch : public StoreBatch {
 
   void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) override {
     writes_.Put(files_->instances, name_key(row.name), encode(row, bytes));
-    const std::string labels = encode_labels(row.labels);
+    const std::string steps = encode_steps(row.steps);
     for (const Order order : orders) {
       const bool was = before != nullptr && belongs(order, *before);
       const bool is = belongs(order, row);
       const std::string old_key = was ? index_key(order, *before) : std::string();
       const std::string key = is ? index_key(order, row) : std::string();
       if (was && old_key != key) writes_.Delete(files_->index, old_key);
-      const bool same_labels = before != nullptr && before->labels == row.labels;
-      if (is && (old_key != key || (order == Order::last_event && !same_labels)))
-        writes_.Put(files_->index, key, labels);
+      const bool same_steps = before != nullptr && before->steps == row.steps;
+      if (is && (old_key != key || (order == Order::last_event && !same_steps))) writes_.Put(files_->index, key, steps);
     }
     if (before == nullptr) {
       Writer value;
@@ -80,6 +81,14 @@ class Batch : public StoreBatch {
     }
   }
 
+  void hold(const InstanceName& name, bool held) override {
+    const std::string key = held_prefix + name_key(name);
+    if (held) {
+      writes_.Put(files_->state, key, "");
+    } else {
+      writes_.Delete(files_->state, key);
+    }
+  }
   void add_event(const InstanceName& name, const EventSummary& event) override {
     writes_.Put(files_->history, history_key(name, event.offset), encode(event));
   }
@@ -207,23 +216,24 @@ std::string Store::totals() const {
   return value;
 }
 
-void Store::each_live(const std::function<void(const StoredInstance&)>& visit) const {
+void Store::each_open(const std::function<void(const StoredInstance&)>& visit) const {
   const Files& files = *impl_->files;
-  rocksdb::ReadOptions options;
-  options.readahead_size = 2 << 20;
-  std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator(options, files.index));
-  const std::string prefix(1, static_cast<char>(store::Order::last_event));
-  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
-    auto key = at->key().ToStringView();
-    const auto name = key.size() > store::bucket_prefix_size + 8
-                          ? store::parse_name(key.substr(store::bucket_prefix_size + 8))
-                          : std::nullopt;
-    if (!name) files.damaged("an index entry cannot be read");
-    const auto found = store::read_instance(files, {}, *name);
-    if (!found) files.damaged("instance " + name->key + " is in the index and not in the store");
-    visit(*found);
-  }
-  files.check(at->status(), "read");
+  const auto each = [&](rocksdb::ColumnFamilyHandle* family, const std::string& prefix, std::size_t before_name) {
+    rocksdb::ReadOptions options;
+    options.readahead_size = 2 << 20;
+    std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator(options, family));
+    for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+      const auto key = at->key().ToStringView();
+      const auto name = key.size() > before_name ? store::parse_name(key.substr(before_name)) : std::nullopt;
+      if (!name) files.damaged("an index entry cannot be read");
+      const auto found = store::read_instance(files, {}, *name);
+      if (!found) files.damaged("instance " + name->key + " is in the index and not in the store");
+      visit(*found);
+    }
+    files.check(at->status(), "read");
+  };
+  each(files.index, std::string(1, static_cast<char>(store::Order::last_event)), store::bucket_prefix_size + 8);
+  each(files.state, store::held_prefix, store::held_prefix.size());
 }
 
 std::unique_ptr<StoreBatch> Store::begin() {

@@ -31,7 +31,7 @@ struct ListQuery {
     DefinitionIndex definition = 0;
     Bucket bucket;
     std::uint64_t count = 0;
-    std::optional<std::uint16_t> label;  // only those with this step among their last
+    std::vector<std::uint16_t> steps;  // not empty: only those with one of these among their last
   };
   std::vector<Part> parts;
   std::string text;  // only those whose key contains it, whatever the case
@@ -69,6 +69,8 @@ class StoreBatch {
   virtual ~StoreBatch() = default;
   // `before` is what the store holds of it now; nothing where it is new.
   virtual void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) = 0;
+  // An ended instance that later events may still judge is held: read at the start with the live ones.
+  virtual void hold(const InstanceName& name, bool held) = 0;
   virtual void add_event(const InstanceName& name, const EventSummary& event) = 0;
   virtual void put_definition(DefinitionIndex index, const StoredDefinition& definition) = 0;
   virtual void put_statistics(DefinitionIndex index, std::string_view bytes) = 0;
@@ -89,7 +91,8 @@ class Store {
   std::vector<StoredDefinition> definitions() const;
   std::optional<std::string> statistics(DefinitionIndex index) const;
   std::string totals() const;
-  void each_live(const std::function<void(const StoredInstance&)>& visit) const;
+  // Live instances and held ones.
+  void each_open(const std::function<void(const StoredInstance&)>& visit) const;
 
   // --- while it runs
   std::unique_ptr<StoreBatch> begin();

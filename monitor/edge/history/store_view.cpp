@@ -112,7 +112,7 @@ ListPage View::list(const ListQuery& query) const {
   assert(query.limit > 0);
   ListPage page;
   const bool filtered = !query.text.empty() || std::any_of(query.parts.begin(), query.parts.end(),
-                                                           [](const auto& part) { return part.label.has_value(); });
+                                                           [](const auto& part) { return !part.steps.empty(); });
   if (filtered) {
     search(query, page);
   } else {
@@ -216,7 +216,7 @@ void View::search(const ListQuery& query, ListPage& page) const {
     std::size_t group = 0;
     while (!(live ? groups[group].live : groups[group].ended)) ++group;
     for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
-      if (part.label && !has_label(at->value().ToStringView(), *part.label)) continue;
+      if (!part.steps.empty() && !has_one_of(at->value().ToStringView(), part.steps)) continue;
       const auto name = at->key().ToStringView().substr(bucket_prefix_size + 8);
       const auto key = name.substr(6, name.size() - 10);
       if (!wanted.empty() && !contains(key, wanted)) continue;

@@ -56,12 +56,12 @@ struct Model {
 };
 
 std::vector<ListQuery::Part> parts_of(const Model& model, const std::function<bool(const Bucket&)>& wanted,
-                                      std::optional<std::uint16_t> label = {}) {
+                                      std::vector<std::uint16_t> steps = {}) {
   std::map<std::size_t, std::uint64_t> counts;
   for (const auto& [key, row] : model.rows) ++counts[index_of(row.bucket)];
   std::vector<ListQuery::Part> out;
   for (const auto& [index, count] : counts) {
-    if (wanted(bucket_at(index))) out.push_back({0, bucket_at(index), count, label});
+    if (wanted(bucket_at(index))) out.push_back({0, bucket_at(index), count, steps});
   }
   return out;
 }
@@ -105,7 +105,7 @@ void change(Store& store, Model& model, std::mt19937_64& random) {
     row.last_event_at = row.step_since = at(model.offset * 10);
     row.ended_at = is_live(row.bucket.state) ? Time{} : at(model.offset * 10 + 1);
     ++row.events;
-    row.labels = {static_cast<std::uint16_t>(random() % 4)};
+    row.steps = {static_cast<std::uint16_t>(random() % 4)};
     const bool known = model.rows.count(row.name.key) > 0;
     if (fresh && known) continue;
     batch->put(row, "bytes of " + row.name.key + " " + std::to_string(row.events), known ? &before : nullptr);
@@ -131,9 +131,9 @@ void compare(const StoreView& view, const Model& model, std::mt19937_64& random)
     const auto state = static_cast<InstanceState>(random() % instance_states);
     query.parts = parts_of(model, [&](const Bucket& bucket) { return bucket.state == state; });
     CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return row.bucket.state == state; }));
-    const auto label = static_cast<std::uint16_t>(random() % 4);
-    query.parts = parts_of(model, any_bucket, label);
-    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return row.labels.front() == label; }));
+    const auto step = static_cast<std::uint16_t>(random() % 4);
+    query.parts = parts_of(model, any_bucket, {step});
+    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return row.steps.front() == step; }));
     query.parts = parts_of(model, any_bucket);
     query.text = std::to_string(random() % 100);
     CHECK(pages(view, query) ==
@@ -144,7 +144,7 @@ void compare(const StoreView& view, const Model& model, std::mt19937_64& random)
     REQUIRE(found);
     CHECK(found->bytes == "bytes of " + key + " " + std::to_string(row.events));
     CHECK(found->row.last_offset == row.last_offset);
-    CHECK(found->row.labels == row.labels);
+    CHECK(found->row.steps == row.steps);
     const auto events = view.events(row.name, 0, 1000);
     CHECK(events.size() == row.events);
     CHECK(events.back().offset == row.last_offset);
@@ -167,7 +167,7 @@ TEST_CASE("store: every list, page and total equals a sorted vector's, at every 
       compare(*store.view(), model, random);
     }
     std::set<std::string> live;
-    store.each_live([&](const StoredInstance& instance) { live.insert(instance.row.name.key); });
+    store.each_open([&](const StoredInstance& instance) { live.insert(instance.row.name.key); });
     std::set<std::string> expected;
     for (const auto& [key, row] : model.rows) {
       if (is_live(row.bucket.state)) expected.insert(key);
