@@ -35,7 +35,7 @@ export function definition(main, { argument: id, parameters, signal, go }) {
       fill(notes, h('span.version', null, `v ${full.version}`),
         full.sound === true ? pill('completed', 'sound') : full.sound === false ? pill('failed', 'not sound') : pill('incomplete', 'soundness not decided'),
         full.approximate ? pill('late', 'approximate') : null);
-      svg ??= diagram(full.drawing, { name: full.name, onNode: (node) => go(listLink({ definition: id, step: node.name, state: 'live' })) });
+      svg ??= diagram(full.drawing, { name: full.name, onNode: (node) => go(listLink({ definition: id, step: node.step, state: 'live' })) });
       fill(picture, svg ?? h('p.muted', null, 'This definition has no drawing.'));
       fill(notice);
       paint();
@@ -49,7 +49,7 @@ export function definition(main, { argument: id, parameters, signal, go }) {
     const now = live.definitions.get(key) ?? full;
     fill(bar, stateBar(now));
     for (const [name, cell] of Object.entries(cells)) cell.set(now.instances[name] ?? now.flags[name] ?? now.verdicts[name] ?? 0);
-    const tokens = new Map(Object.entries(now.steps && !Array.isArray(now.steps) ? now.steps : {}));
+    const tokens = new Map(Object.entries(now.tokens ?? {}));
     svg?.counts(tokens);
     keyed(steps, full.steps, (step) => step.id, (step) => {
       const row = h('tr', null, h('td', null, h('a', { href: listLink({ definition: id, step: step.name, state: 'live' }) }, step.name)),

@@ -179,7 +179,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
   for (const node of [...drawing.nodes].sort((a, b) => large(a) - large(b)).filter((n) => n.opens)) addNode(node);
   for (const flow of [...drawing.flows, ...(drawing.messages ?? []).map((m) => ({ ...m, message: true }))]) {
     if (flow.points.length < 2) continue;
-    const line = h('g.flow', { 'data-id': flow.id, class: flow.message ? 'message' : '' }, h('path.line', { d: routed(flow.points) }), arrow(flow.points));
+    const line = h('g.flow', { 'data-id': flow.id, class: flow.message ? 'message' : flow.association ? 'association' : '' }, h('path.line', { d: routed(flow.points) }), arrow(flow.points));
     if (flow.name) {
       const middle = flow.points[Math.floor((flow.points.length - 1) / 2)];
       const next = flow.points[Math.floor((flow.points.length - 1) / 2) + 1] ?? middle;
@@ -198,7 +198,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
     if (onNode && node.step) {
       body.setAttribute('tabindex', '0');
       body.setAttribute('role', 'link');
-      body.setAttribute('aria-label', node.name);
+      body.setAttribute('aria-label', node.step);
       body.addEventListener('click', () => onNode(node));
       body.addEventListener('keydown', (event) => event.key === 'Enter' && onNode(node));
     }
@@ -261,6 +261,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
 export function takenFlows(drawing, doneInOrder) {
   const into = new Map();
   for (const flow of drawing.flows) {
+    if (!flow.to) continue;
     if (!into.has(flow.to)) into.set(flow.to, []);
     into.get(flow.to).push(flow);
   }

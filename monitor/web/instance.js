@@ -157,7 +157,7 @@ function payload(event, open) {
 // What the diagram shows of one instance.
 function marksOf(shown, drawing) {
   const byName = new Map();
-  for (const node of drawing.nodes) if (!byName.has(node.name)) byName.set(node.name, node.id);
+  for (const node of drawing.nodes) if (node.step && !byName.has(node.step)) byName.set(node.step, node.id);
   const idOf = (name) => byName.get(name);
   const order = shown.events.map((event) => event.node ?? idOf(event.step)).filter(Boolean);
   const { taken, passed } = takenFlows(drawing, order);

@@ -68,14 +68,14 @@ export function overview(main, { signal, go }) {
     if (withDrawing && !drawings.has(key)) {
       drawings.set(key, null);
       get(`/api/v1/definitions/${encodeURIComponent(d.id)}${query({ version: d.version })}`, signal).then((full) => {
-        const svg = diagram(full.drawing, { name: d.name, onNode: (node) => go(listLink({ definition: d.id, step: node.name, state: 'live' })) });
+        const svg = diagram(full.drawing, { name: d.name, onNode: (node) => go(listLink({ definition: d.id, step: node.step, state: 'live' })) });
         if (!svg) return;
         drawings.set(key, svg);
         card.drawing(svg);
-        svg.counts(new Map(Object.entries(live.definitions.get(key)?.steps ?? {})));
+        svg.counts(new Map(Object.entries(live.definitions.get(key)?.tokens ?? {})));
       }).catch(() => drawings.delete(key));
     }
-    drawings.get(key)?.counts(new Map(Object.entries(d.steps ?? {})));
+    drawings.get(key)?.counts(new Map(Object.entries(d.tokens ?? {})));
   }
 
   async function readWaiting() {

@@ -17,7 +17,7 @@ namespace laban::monitor {
 namespace {
 
 constexpr std::chrono::milliseconds keep_alive_every{
-    10'000};  // a comment on a silent stream, so that dead readers show
+    10'000};                                           // a comment on a silent stream, so that dead readers show
 constexpr std::chrono::milliseconds stream_wait{500};  // how soon a stream notices that the server stops
 
 bool is_address(const std::string& host) {
@@ -54,6 +54,7 @@ HttpRequest request_of(const httplib::Request& request) {
   for (std::size_t i = 1; i < request.matches.size(); ++i) out.captures.push_back(request.matches[i].str());
   for (const auto& [name, value] : request.params) out.query.emplace_back(name, value);
   out.last_event_id = request.get_header_value("Last-Event-ID");
+  out.if_none_match = request.get_header_value("If-None-Match");
   return out;
 }
 
@@ -117,8 +118,7 @@ struct HttpServer::Impl {
 
   void configure();
   void bind();
-  void serve_stream(const httplib::Request& request, httplib::Response& response,
-                    const StreamHandler& handler);
+  void serve_stream(const httplib::Request& request, httplib::Response& response, const StreamHandler& handler);
 };
 
 void HttpServer::Impl::configure() {
@@ -143,8 +143,7 @@ void HttpServer::Impl::configure() {
                    "start it with --insecure on another one");
       return httplib::Server::HandlerResponse::Handled;
     }
-    if (request.method == "GET" || request.method == "HEAD")
-      return httplib::Server::HandlerResponse::Unhandled;
+    if (request.method == "GET" || request.method == "HEAD") return httplib::Server::HandlerResponse::Unhandled;
     response.set_header("Allow", "GET, HEAD");
     answer_error(response, 405, "method-not-allowed", "the monitor only listens: use GET");
     return httplib::Server::HandlerResponse::Handled;
@@ -153,29 +152,27 @@ void HttpServer::Impl::configure() {
                                                           httplib::Response& response) {
     if (!response.body.empty()) return httplib::Server::HandlerResponse::Unhandled;
     if (response.status == 404) {
-      answer_error(
-          response, 404, "not-found",
-          "nothing is at " + request.path + ": see /api/v1/status, /api/v1/definitions, /api/v1/instances");
+      answer_error(response, 404, "not-found",
+                   "nothing is at " + request.path + ": see /api/v1/status, /api/v1/definitions, /api/v1/instances");
     } else {
       answer_error(response, response.status, "bad-request", "the request cannot be understood");
     }
     return httplib::Server::HandlerResponse::Handled;
   };
   server.set_error_handler(explain);
-  server.set_exception_handler(
-      [this](const httplib::Request&, httplib::Response& response, std::exception_ptr thrown) {
-        try {
-          std::rethrow_exception(thrown);
-        } catch (const HttpError& error) {
-          answer_error(response, error.status(), error.code(), error.what());
-        } catch (const std::exception& error) {
-          ++errors;
-          answer_error(response, 500, "internal", error.what());
-        } catch (...) {
-          ++errors;
-          answer_error(response, 500, "internal", "unknown failure");
-        }
-      });
+  server.set_exception_handler([this](const httplib::Request&, httplib::Response& response, std::exception_ptr thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const HttpError& error) {
+      answer_error(response, error.status(), error.code(), error.what());
+    } catch (const std::exception& error) {
+      ++errors;
+      answer_error(response, 500, "internal", error.what());
+    } catch (...) {
+      ++errors;
+      answer_error(response, 500, "internal", "unknown failure");
+    }
+  });
 }
 
 void HttpServer::Impl::bind() {
@@ -194,8 +191,8 @@ void HttpServer::Impl::bind() {
   }
   if (port != 0) return;
   if (errno == EADDRINUSE) {
-    throw Error(Errc::in_use, "another program listens on " + address.text() +
-                                  ": stop it or choose another address with --http");
+    throw Error(Errc::in_use,
+                "another program listens on " + address.text() + ": stop it or choose another address with --http");
   }
   throw Error(Errc::usage, "cannot listen on " + address.text() + " (" +
                                (errno != 0 ? std::strerror(errno) : "unknown host") +
@@ -223,20 +220,18 @@ void HttpServer::Impl::serve_stream(const httplib::Request& request, httplib::Re
   reader->source = handler(request_of(request));
   response.set_header("Cache-Control", "no-store");
   response.set_header("X-Accel-Buffering", "no");
-  response.set_chunked_content_provider("text/event-stream",
-                                        [this, reader](std::size_t, httplib::DataSink& sink) {
-                                          if (stopping) return false;
-                                          auto text = reader->source->next(stream_wait);
-                                          if (!text || stopping) return false;
-                                          const auto now = std::chrono::steady_clock::now();
-                                          if (text->empty()) {
-                                            if (now - reader->last_sent < keep_alive_every)
-                                              return sink.is_writable();
-                                            *text = ": still here\n\n";
-                                          }
-                                          reader->last_sent = now;
-                                          return sink.write(text->data(), text->size());
-                                        });
+  response.set_chunked_content_provider("text/event-stream", [this, reader](std::size_t, httplib::DataSink& sink) {
+    if (stopping) return false;
+    auto text = reader->source->next(stream_wait);
+    if (!text || stopping) return false;
+    const auto now = std::chrono::steady_clock::now();
+    if (text->empty()) {
+      if (now - reader->last_sent < keep_alive_every) return sink.is_writable();
+      *text = ": still here\n\n";
+    }
+    reader->last_sent = now;
+    return sink.write(text->data(), text->size());
+  });
 }
 
 HttpServer::HttpServer(HttpOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
@@ -250,13 +245,13 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::get(const std::string& route, Handler handler) {
-  impl_->server.Get(
-      route, [handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
-        HttpResponse answer = handler(request_of(request));
-        response.status = answer.status;
-        for (auto& [name, value] : answer.headers) response.set_header(name, value);
-        response.set_content(std::move(answer.body), answer.content_type);
-      });
+  impl_->server.Get(route,
+                    [handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
+                      HttpResponse answer = handler(request_of(request));
+                      response.status = answer.status;
+                      for (auto& [name, value] : answer.headers) response.set_header(name, value);
+                      response.set_content(std::move(answer.body), answer.content_type);
+                    });
 }
 
 void HttpServer::stream(const std::string& route, StreamHandler handler) {

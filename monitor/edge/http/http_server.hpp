@@ -39,6 +39,7 @@ struct HttpRequest {
   std::vector<std::string> captures;  // what the groups of the route matched, decoded
   std::vector<std::pair<std::string, std::string>> query;
   std::string last_event_id;
+  std::string if_none_match;
 
   std::optional<std::string> parameter(std::string_view name) const;
 };
@@ -91,8 +92,7 @@ class HttpServer {
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
   using StreamHandler = std::function<std::unique_ptr<EventSource>(const HttpRequest&)>;
 
-  explicit HttpServer(
-      HttpOptions options);  // binds, so that a port in use is known before anything else starts
+  explicit HttpServer(HttpOptions options);  // binds, so that a port in use is known before anything else starts
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

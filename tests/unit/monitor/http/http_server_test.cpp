@@ -66,8 +66,7 @@ TEST_CASE("http server: answers what a handler returns, with decoded captures an
 
 TEST_CASE("http server: every refusal is an error object with the right status (G120)") {
   HttpServer server(any_port());
-  server.get("/missing",
-             [](const HttpRequest&) -> HttpResponse { throw HttpError(404, "no-instance", "no \"x\""); });
+  server.get("/missing", [](const HttpRequest&) -> HttpResponse { throw HttpError(404, "no-instance", "no \"x\""); });
   server.get("/bug", [](const HttpRequest&) -> HttpResponse { throw std::runtime_error("boom"); });
   server.start();
   httplib::Client client("127.0.0.1", server.port());

@@ -1,0 +1,35 @@
+// monitor/api_json.hpp - the pieces of the API's answers.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+
+#include "monitor/catalogue.hpp"
+#include "monitor/core/snapshot.hpp"
+#include "monitor/edge/history/store.hpp"
+
+namespace laban::monitor {
+
+using Json = nlohmann::ordered_json;
+
+// Bytes that are not UTF-8 become U+FFFD.
+std::string dump(const Json& document);
+
+Json json_time(Time time);  // RFC 3339 in UTC; null for the epoch
+Json json_states(const Statistics& statistics);
+Json json_flags(const Statistics& statistics);
+Json json_verdicts(const Statistics& statistics);
+Json json_definition(const DefinitionCounts& counts);
+Json json_drawing(const CatalogueEntry& entry);
+Json json_steps(const DefinitionCounts& counts, const CatalogueEntry& entry);
+// `id` by the rule of the contract.
+Json json_row(const InstanceRow& row, const std::string& id, const DefinitionFacts& facts);
+Json json_deviation(const Deviation& deviation);
+
+// The id of an instance: its key where no other has it, else with its definition, and its run where there are several.
+std::string id_of(const InstanceName& name, const Snapshot& counts, const StoreView& view);
+// The instance that an id means; nothing where there is none.
+std::optional<InstanceName> name_of(const std::string& id, const Snapshot& counts, const StoreView& view);
+
+}  // namespace laban::monitor

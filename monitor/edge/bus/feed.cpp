@@ -1,0 +1,90 @@
+// monitor/edge/bus/feed.cpp - from bus events to observations.
+#include "monitor/edge/bus/feed.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+#include "laban/event.hpp"
+#include "laban/subscriber.hpp"
+
+namespace laban::monitor {
+namespace {
+
+constexpr std::size_t payload_max = 1 << 20;  // a larger one is not searched for a key
+
+// A field by its path, `order.id`, in a JSON payload: one key, or several where it is a list.
+std::vector<std::string> read_field(const Event& event, std::string_view path) {
+  std::vector<std::string> out;
+  const auto data = event.data();
+  if (event.datacontenttype() != json_content_type || data.size() > payload_max) return out;
+  const auto* text = reinterpret_cast<const char*>(data.data());
+  const auto document = nlohmann::json::parse(text, text + data.size(), nullptr, false);
+  const nlohmann::json* at = &document;
+  while (at->is_object() && !path.empty()) {
+    const auto dot = path.find('.');
+    const auto found = at->find(std::string(path.substr(0, dot)));
+    if (found == at->end()) return out;
+    at = &*found;
+    path = dot == std::string_view::npos ? std::string_view{} : path.substr(dot + 1);
+  }
+  if (!path.empty()) return out;
+  const auto add = [&](const nlohmann::json& value) {
+    if (value.is_string()) out.push_back(value.get<std::string>());
+    if (value.is_number()) out.push_back(value.dump());
+  };
+  if (at->is_array()) {
+    for (const auto& value : *at) add(value);
+  } else {
+    add(*at);
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Feed::Impl {
+  Impl(const HubAddress& hub, FeedListener& given) : listener(given), subscriber({"laban-monitor", hub}) {}
+
+  FeedListener& listener;
+  Subscriber subscriber;
+
+  void on_event(const Event& event) {
+    const FieldReader fields = [&event](std::string_view field) { return read_field(event, field); };
+    Observation out;
+    out.key = event.correlationid();
+    out.type = event.type();
+    out.source = event.source();
+    out.exchange = event.exchange();
+    out.routing_key = event.routingkey();
+    out.offset = event.offset();
+    out.time = event.recordedtime();
+    out.fields = &fields;
+    listener.on_event(out, {event.id(), event.causationid(), event.time()});
+  }
+};
+
+Feed::Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& listener)
+    : impl_(std::make_unique<Impl>(hub, listener)) {
+  SubscriptionOptions everything;
+  everything.from = SubscriptionOptions::From::offset;
+  everything.offset = after_offset + 1;
+  impl_->subscriber.on_miss([impl = impl_.get()](const Miss& miss) { impl->listener.on_gap(miss.from, miss.to); });
+  impl_->subscriber.subscribe(everything, [impl = impl_.get()](const Event& event) { impl->on_event(event); });
+}
+
+Feed::~Feed() = default;
+
+std::size_t Feed::poll(std::chrono::milliseconds wait) {
+  return impl_->subscriber.poll(wait);
+}
+
+FeedState Feed::state() const {
+  const Progress progress = impl_->subscriber.progress();
+  const BusStats stats = impl_->subscriber.stats();
+  return {progress.log_id, progress.generation, progress.position, progress.head,    progress.hub_time,
+          progress.ready,  progress.connected,  stats.malformed,   stats.missed_live};
+}
+
+}  // namespace laban::monitor

@@ -1,0 +1,135 @@
+// monitor/library.cpp - reading the directory of definitions.
+#include "monitor/library.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <set>
+
+#include "laban/error.hpp"
+#include "monitor/core/source_text.hpp"
+#include "monitor/definitions.hpp"
+
+namespace laban::monitor {
+namespace {
+
+bool is_definition(const std::filesystem::path& path) {
+  const std::string ending = path.extension().string();
+  return !path.filename().string().starts_with(".") && (ending == ".bpmn" || ending == ".yaml" || ending == ".yml");
+}
+
+std::string located(const Finding& finding) {
+  std::string out = finding.at.file;
+  if (finding.at.line > 0) out += ":" + std::to_string(finding.at.line) + ":" + std::to_string(finding.at.column);
+  return out + ": " + finding.message;
+}
+
+std::string hash_of(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037ull;
+  for (const char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 1099511628211ull;
+  char out[17];
+  std::snprintf(out, sizeof out, "%08x", static_cast<unsigned>(hash ^ hash >> 32));
+  return out;
+}
+
+// What a directory states twice, nobody can follow twice.
+void refuse_doubles(const std::map<std::string, std::string>& file_of_id, const LibraryEntry& entry) {
+  const auto found = file_of_id.find(entry.model.id);
+  if (found == file_of_id.end() || found->second == entry.file) return;
+  throw Error(Errc::malformed, entry.file + ": process " + entry.model.id + " is also in " + found->second +
+                                   ": give one of them another id, or remove one of the files");
+}
+
+}  // namespace
+
+std::vector<LibraryEntry> entries_of(const std::string& text, const std::string& file, std::vector<std::string>& said) {
+  DefinitionFile read = read_definition(text, file);
+  for (const auto& finding : read.findings) {
+    if (finding.severity == Severity::error) throw Error(Errc::malformed, located(finding));
+    if (finding.severity == Severity::warning) said.push_back(located(finding));
+  }
+  std::vector<LibraryEntry> out;
+  for (auto& model : read.models) {
+    if (model.version.empty()) model.version = hash_of(text);
+    out.push_back({file, text, std::move(model)});
+  }
+  return out;
+}
+
+Library::Library(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+LibraryChange Library::read() {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory_, error)) {
+    throw Error(Errc::usage, "there is no directory " + directory_.string() +
+                                 ": name one that holds .bpmn or .yaml files with --definitions");
+  }
+  LibraryChange out = load(true);
+  if (out.entries.empty()) {
+    throw Error(Errc::usage, "no definition is in " + directory_.string() +
+                                 ": put a .bpmn or .yaml file there, or name another directory with --definitions");
+  }
+  return out;
+}
+
+bool Library::stale() const {
+  std::error_code error;
+  std::size_t there = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    if (!is_definition(entry.path())) continue;
+    ++there;
+    const auto known = files_.find(entry.path().filename().string());
+    if (known == files_.end()) return true;
+    if (known->second.time != entry.last_write_time(error) || known->second.size != entry.file_size(error)) return true;
+  }
+  return there != files_.size();
+}
+
+std::optional<LibraryChange> Library::look() {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory_, error) || !stale()) return std::nullopt;
+  return load(false);
+}
+
+LibraryChange Library::load(bool strict) {
+  LibraryChange out;
+  std::map<std::string, Seen> now;
+  std::error_code error;
+  std::set<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    if (is_definition(entry.path())) paths.insert(entry.path());
+  }
+  std::map<std::string, std::string> file_of_id;
+  for (const auto& path : paths) {
+    const std::string name = path.filename().string();
+    Seen seen{std::filesystem::last_write_time(path, error), std::filesystem::file_size(path, error), {}};
+    const auto before = files_.find(name);
+    if (before != files_.end()) seen.entries = before->second.entries;
+    const bool changed = before == files_.end() || before->second.time != seen.time || before->second.size != seen.size;
+    if (changed) {
+      try {
+        std::vector<Finding> findings;
+        const std::string text = read_bytes(path, TextLimits{}.bytes, findings);
+        for (const auto& finding : findings) throw Error(Errc::malformed, located(finding));
+        auto entries = entries_of(text, strict ? path.string() : name, out.said);
+        for (auto& entry : entries) {
+          entry.file = name;
+          refuse_doubles(file_of_id, entry);
+        }
+        seen.entries = std::move(entries);
+      } catch (const Error& refused) {
+        if (strict) throw;
+        out.refused.push_back(refused.what());
+      }
+    }
+    for (const auto& entry : seen.entries) {
+      if (!file_of_id.emplace(entry.model.id, name).second) continue;
+      out.entries.push_back(entry);
+    }
+    now[name] = std::move(seen);
+  }
+  files_ = std::move(now);
+  return out;
+}
+
+}  // namespace laban::monitor

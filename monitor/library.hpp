@@ -1,0 +1,55 @@
+// monitor/library.hpp - the directory of definitions: read whole at the start, looked at for changes while the monitor runs.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/core/process_model.hpp"
+
+namespace laban::monitor {
+
+// One process as some file has it now.
+struct LibraryEntry {
+  std::string file;  // its name in the directory
+  std::string text;
+  ProcessModel model;  // with a version: the author's, or a hash of the text
+};
+
+struct LibraryChange {
+  std::vector<LibraryEntry> entries;  // all there are now
+  std::vector<std::string> refused;   // files that changed and cannot be used; what they held before holds on
+  std::vector<std::string> said;      // warnings, a line each
+};
+
+// Threads: one. Errors: read() throws Error(malformed) with the first located finding, and Error(usage) where there is no
+// such directory or nothing in it; look() reports what it refuses.
+class Library {
+ public:
+  explicit Library(std::filesystem::path directory);
+
+  LibraryChange read();
+  // Nothing where no file has changed since. Cheap: a look at names, sizes and times.
+  std::optional<LibraryChange> look();
+
+ private:
+  struct Seen {
+    std::filesystem::file_time_type time{};
+    std::uintmax_t size = 0;
+    std::vector<LibraryEntry> entries;  // of the last text that could be used
+  };
+
+  bool stale() const;
+  LibraryChange load(bool strict);
+
+  std::filesystem::path directory_;
+  std::map<std::string, Seen> files_;  // by name, so that the order is one order
+};
+
+// The processes of a text, as they were in some file. Throws Error(malformed) with the first located finding.
+std::vector<LibraryEntry> entries_of(const std::string& text, const std::string& file, std::vector<std::string>& said);
+
+}  // namespace laban::monitor

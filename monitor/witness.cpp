@@ -1,0 +1,478 @@
+// monitor/witness.cpp - events in, batches out.
+#include "monitor/witness.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <functional>
+#include <span>
+#include <utility>
+
+#include "laban/error.hpp"
+
+namespace laban::monitor {
+namespace {
+
+constexpr std::size_t changed_max = 200;
+
+// What the store holds of an instance in memory, as far as its index entries depend on it.
+struct Kept {
+  static constexpr std::uint8_t steps_max = 5;
+  static constexpr std::uint8_t too_many = 0xff;
+
+  Time started{};
+  Time last_event{};
+  Time ended{};
+  std::uint8_t bucket = 0;
+  std::uint8_t step_count = 0;  // too_many: read the row from the store
+  bool known = false;
+  bool dirty = false;
+  bool held = false;  // ended and still open for later events to judge
+  std::array<std::uint16_t, steps_max> steps{};
+};
+
+}  // namespace
+
+struct Witness::Fold {
+  struct Entry {
+    std::shared_ptr<DefinitionFacts> facts;
+    StoredDefinition stored;
+    Statistics statistics;
+    bool dirty = true;
+    std::shared_ptr<const DefinitionCounts> counts;
+  };
+  struct PendingEvent {
+    InstanceIndex instance;
+    EventSummary summary;
+  };
+
+  Fold(Store& given, TrackerOptions options, ActivationListener listener)
+      : store(given), tracker(options), on_activate(std::move(listener)) {}
+
+  Store& store;
+  Tracker tracker;
+  ActivationListener on_activate;
+  StoreHead head;
+  std::vector<Entry> entries;  // by DefinitionIndex
+  std::vector<Kept> kept;      // by InstanceIndex
+  std::vector<InstanceIndex> dirty;
+  std::vector<PendingEvent> events;
+  std::vector<LogEntry> log;
+  std::vector<Change> changes;  // reused
+  std::vector<DefinitionIndex> fresh_definitions;
+  std::vector<InstanceRow> changed;
+  bool more_changed = false;
+  std::size_t observed = 0;  // since the last commit
+  bool moved = false;        // the offset or a gap count moved
+  std::uint64_t snapshots = 0;
+  std::uint64_t commits = 0;
+  std::shared_ptr<const StoreView> view;
+
+  void load();
+  DefinitionIndex activate(const LibraryEntry& entry, StoredDefinition stored);
+  void restore(const StoredInstance& instance);
+  Kept& kept_of(InstanceIndex instance);
+  void touch(InstanceIndex instance);
+  void apply(const Change& change, const EventSummary* event);
+  std::span<const PendingEvent> events_of(InstanceIndex instance) const;
+  InstanceRow row_of(const InstanceView& now) const;
+  std::vector<std::uint16_t> steps_of(const InstanceView& now, const InstanceRow* before,
+                                      std::span<const PendingEvent> fresh) const;
+  std::optional<InstanceRow> row_before(const Kept& place, const InstanceName& name) const;
+  static void remember(Kept& place, const InstanceRow& row);
+  void commit_instance(StoreBatch& batch, InstanceIndex instance);
+};
+
+// --- definitions
+
+DefinitionIndex Witness::Fold::activate(const LibraryEntry& entry, StoredDefinition stored) {
+  ProcessModel model = entry.model;
+  model.version = stored.version;
+  std::vector<Finding> findings;
+  auto definition = Definition::of(model, findings);
+  Entry out;
+  out.facts = std::make_shared<DefinitionFacts>();
+  out.facts->id = model.id;
+  out.facts->version = stored.version;
+  out.facts->name = model.name.empty() ? model.id : model.name;
+  for (const auto& step : definition->steps()) {
+    out.facts->step_names.push_back(step.name);
+    out.facts->step_ids.push_back(step.id);
+  }
+  out.statistics = Statistics(out.facts->step_names.size());
+  out.stored = std::move(stored);
+  const DefinitionIndex index = tracker.activate(std::move(definition));
+  assert(index == entries.size());
+  out.facts->index = index;
+  entries.push_back(std::move(out));
+  on_activate(index, model, entry.text, entry.file);
+  return index;
+}
+
+std::vector<std::string> Witness::adopt(const std::vector<LibraryEntry>& library) {
+  Fold& fold = *fold_;
+  std::vector<std::string> said;
+  const auto newest = [&](const std::string& id) -> Fold::Entry* {
+    for (auto at = fold.entries.rbegin(); at != fold.entries.rend(); ++at) {
+      if (at->facts->id == id) return &*at;
+    }
+    return nullptr;
+  };
+  for (const auto& entry : library) {
+    Fold::Entry* before = newest(entry.model.id);
+    if (before && !before->stored.retired && before->stored.text == entry.text) continue;
+    StoredDefinition stored{entry.model.id, entry.model.version, entry.file, entry.text, fold.head.offset, false};
+    // The same version word for another text, or again after a break: told apart by a number.
+    const auto taken = [&](const std::string& version) {
+      return std::any_of(fold.entries.begin(), fold.entries.end(),
+                         [&](const auto& e) { return e.facts->id == stored.id && e.facts->version == version; });
+    };
+    for (int number = 2; taken(stored.version); ++number)
+      stored.version = entry.model.version + "+" + std::to_string(number);
+    if (before) before->stored.retired = before->dirty = true;
+    if (before) fold.fresh_definitions.push_back(before->facts->index);
+    const auto index = fold.activate(entry, stored);
+    fold.fresh_definitions.push_back(index);
+    fold.log.push_back({LogEntry::Kind::activate, fold.head.offset, {}, index, 0, 0});
+    said.push_back("follows " + stored.id + " version " + stored.version + " of " + stored.file + " after offset " +
+                   std::to_string(fold.head.offset));
+  }
+  for (auto& entry : fold.entries) {
+    const bool there =
+        std::any_of(library.begin(), library.end(), [&](const auto& e) { return e.model.id == entry.facts->id; });
+    if (there || entry.stored.retired) continue;
+    entry.stored.retired = entry.dirty = true;
+    fold.tracker.retire(entry.facts->index);
+    fold.fresh_definitions.push_back(entry.facts->index);
+    fold.log.push_back({LogEntry::Kind::retire, fold.head.offset, {}, entry.facts->index, 0, 0});
+    said.push_back("begins no new instances of " + entry.facts->id + ": " + entry.stored.file + " is gone");
+  }
+  return said;
+}
+
+// --- the start
+
+void Witness::Fold::load() {
+  head = store.head();
+  for (const auto& stored : store.definitions()) {
+    std::vector<std::string> said;
+    std::vector<LibraryEntry> found;
+    try {
+      found = entries_of(stored.text, stored.file, said);
+    } catch (const Error& error) {
+      throw Error(Errc::storage, "the store has a definition that this release cannot read (" +
+                                     std::string(error.what()) + "): use the release that stored it");
+    }
+    const auto entry = std::find_if(found.begin(), found.end(), [&](const auto& e) { return e.model.id == stored.id; });
+    if (entry == found.end())
+      throw Error(Errc::storage, "the store has a definition of " + stored.id +
+                                     " whose text lacks it: the store is damaged, move it away");
+    const auto index = activate(*entry, stored);
+    if (stored.retired) tracker.retire(index);
+    const auto statistics = store.statistics(index);
+    if (statistics && !entries[index].statistics.restore(*statistics)) {
+      throw Error(Errc::storage,
+                  "the store's counts of " + stored.id + " cannot be read: the store is damaged, move it away");
+    }
+  }
+  const std::string totals = store.totals();
+  if (!totals.empty() && !tracker.restore_totals(totals)) {
+    throw Error(Errc::storage,
+                "the store's totals cannot be read: the store is damaged or of a later release, move it away");
+  }
+  store.each_open([&](const StoredInstance& instance) { restore(instance); });
+  tracker.set_recall([this](const Definition& definition, std::string_view key) -> std::optional<std::string> {
+    for (const auto& entry : entries) {
+      if (&tracker.definition(entry.facts->index) != &definition) continue;
+      auto found = store.latest(entry.facts->index, key);
+      if (!found) return std::nullopt;
+      return std::move(found->bytes);
+    }
+    return std::nullopt;
+  });
+  view = store.view();
+}
+
+void Witness::Fold::restore(const StoredInstance& instance) {
+  const auto index = tracker.restore(instance.row.name.definition, instance.bytes);
+  if (index == no_instance) {
+    throw Error(Errc::storage, "instance " + instance.row.name.key +
+                                   " cannot be taken up from the store: the store is damaged, move it away");
+  }
+  Kept& place = kept_of(index);
+  remember(place, instance.row);
+  place.held = !is_live(instance.row.bucket.state);
+}
+
+Kept& Witness::Fold::kept_of(InstanceIndex instance) {
+  if (instance >= kept.size()) kept.resize(std::max<std::size_t>(instance + 1, kept.size() * 3 / 2));
+  return kept[instance];
+}
+
+// --- events
+
+void Witness::Fold::touch(InstanceIndex instance) {
+  Kept& place = kept_of(instance);
+  if (place.dirty) return;
+  place.dirty = true;
+  dirty.push_back(instance);
+}
+
+void Witness::Fold::apply(const Change& change, const EventSummary* event) {
+  touch(change.instance);
+  Entry& entry = entries[change.definition];
+  entry.dirty = true;
+  if (change.ended) entry.statistics.duration.add(change.took);
+  if (!change.event || event == nullptr) return;
+  if (change.step != no_index) {
+    ++entry.statistics.passed[change.step];
+    if (!change.started) entry.statistics.step_duration[change.step].add(change.step_took);
+  }
+  PendingEvent pending{change.instance, *event};
+  pending.summary.step = change.step;
+  events.push_back(std::move(pending));
+}
+
+void Witness::observe(const Observation& event, EventSummary&& summary) {
+  Fold& fold = *fold_;
+  fold.changes.clear();
+  fold.tracker.observe(event, fold.changes);
+  for (const auto& change : fold.changes) fold.apply(change, &summary);
+  if (event.offset > fold.head.offset) fold.head.offset = event.offset;
+  fold.head.last_event_at = std::max(fold.head.last_event_at, event.time);
+  ++fold.observed;
+  fold.moved = true;
+}
+
+void Witness::advance(Time now) {
+  Fold& fold = *fold_;
+  fold.changes.clear();
+  fold.tracker.advance(now, fold.changes);
+  if (fold.changes.empty()) return;
+  for (const auto& change : fold.changes) fold.apply(change, nullptr);
+  fold.log.push_back({LogEntry::Kind::advance, fold.head.offset, now, 0, 0, 0});
+}
+
+void Witness::gap(std::uint64_t from, std::uint64_t to) {
+  fold_->tracker.note_gap();
+  fold_->head.gaps += to - from + 1;
+  fold_->log.push_back({LogEntry::Kind::gap, fold_->head.offset, {}, 0, from, to});
+  reached(to);
+}
+
+void Witness::reached(std::uint64_t offset) {
+  if (offset <= fold_->head.offset) return;
+  fold_->head.offset = offset;
+  fold_->moved = true;
+}
+
+void Witness::follows(std::uint64_t log_id, std::uint32_t generation) {
+  StoreHead& head = fold_->head;
+  if (head.log_id != 0 && head.log_id != log_id) {
+    throw Error(Errc::storage,
+                "the store was built from another hub's log: choose another directory with --data, or the hub that it "
+                "was built from with --hub");
+  }
+  if (head.log_id != 0 && head.generation != generation) {
+    throw Error(Errc::storage,
+                "the hub's log was restored from a backup since this store was built: move the store away, the monitor "
+                "builds a new one from the log");
+  }
+  fold_->moved = fold_->moved || head.log_id == 0;
+  head.log_id = log_id;
+  head.generation = generation;
+}
+
+// --- commits
+
+InstanceRow Witness::Fold::row_of(const InstanceView& now) const {
+  InstanceRow row;
+  row.name = {now.definition, now.key, now.run};
+  row.bucket = {now.state, now.verdict, static_cast<std::uint8_t>(now.flags & (flag_stuck | flag_late))};
+  row.first_offset = now.first_offset;
+  row.last_offset = now.last_offset;
+  row.started_at = now.started_at;
+  row.last_event_at = now.last_event_at;
+  row.step_since = now.step_since;
+  row.ended_at = now.ended_at.value_or(Time{});
+  row.events = now.events;
+  return row;
+}
+
+// The tracker says where it stands by names; of several nodes with one name it is the one that was matched last.
+std::vector<std::uint16_t> Witness::Fold::steps_of(const InstanceView& now, const InstanceRow* before,
+                                                   std::span<const PendingEvent> fresh) const {
+  const auto& all = entries[now.definition].facts->step_names;
+  std::vector<std::uint16_t> out;
+  for (const auto& name : now.steps) {
+    const auto same = [&](std::size_t step) { return step < all.size() && all[step] == name; };
+    std::size_t found = static_cast<std::size_t>(std::find(all.begin(), all.end(), name) - all.begin());
+    if (found == all.size()) continue;
+    if (before) {
+      const auto was = std::find_if(before->steps.begin(), before->steps.end(), same);
+      if (was != before->steps.end()) found = *was;
+    }
+    for (const auto& event : fresh) {
+      if (same(event.summary.step)) found = event.summary.step;
+    }
+    out.push_back(static_cast<std::uint16_t>(found));
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+std::span<const Witness::Fold::PendingEvent> Witness::Fold::events_of(InstanceIndex instance) const {
+  const auto by_instance = [](const PendingEvent& event, InstanceIndex wanted) { return event.instance < wanted; };
+  const auto from = std::lower_bound(events.begin(), events.end(), instance, by_instance);
+  auto to = from;
+  while (to != events.end() && to->instance == instance) ++to;
+  return {from, to};
+}
+
+std::optional<InstanceRow> Witness::Fold::row_before(const Kept& place, const InstanceName& name) const {
+  if (!place.known || place.step_count == Kept::too_many) {
+    auto found = store.latest(name.definition, name.key);
+    if (!found || found->row.name != name) return std::nullopt;
+    return std::move(found->row);
+  }
+  InstanceRow row;
+  row.name = name;
+  row.bucket = bucket_at(place.bucket);
+  row.started_at = place.started;
+  row.last_event_at = place.last_event;
+  row.ended_at = place.ended;
+  row.steps.assign(place.steps.begin(), place.steps.begin() + place.step_count);
+  return row;
+}
+
+void Witness::Fold::remember(Kept& place, const InstanceRow& row) {
+  place.started = row.started_at;
+  place.last_event = row.last_event_at;
+  place.ended = row.ended_at;
+  place.bucket = static_cast<std::uint8_t>(index_of(row.bucket));
+  place.known = true;
+  place.step_count = row.steps.size() <= Kept::steps_max ? static_cast<std::uint8_t>(row.steps.size()) : Kept::too_many;
+  if (place.step_count != Kept::too_many) std::copy(row.steps.begin(), row.steps.end(), place.steps.begin());
+}
+
+void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
+  Kept& place = kept[instance];
+  place.dirty = false;
+  const InstanceView now = tracker.view(instance);
+  InstanceRow row = row_of(now);
+  const auto before = row_before(place, row.name);
+  const auto fresh = events_of(instance);
+  row.steps = steps_of(now, before ? &*before : nullptr, fresh);
+  for (const auto& event : fresh) batch.add_event(row.name, event.summary);
+  std::string bytes;
+  tracker.save(instance, bytes);
+  batch.put(row, bytes, before ? &*before : nullptr);
+  Statistics& statistics = entries[row.name.definition].statistics;
+  if (before) statistics.leave(before->bucket, before->steps);
+  statistics.enter(row.bucket, row.steps);
+  remember(place, row);
+  const bool open = std::any_of(now.deviations.begin(), now.deviations.end(), [](const auto& d) { return !d.settled; });
+  const bool held = !is_live(row.bucket.state) && open;
+  if (held != place.held) batch.hold(row.name, held);
+  place.held = held;
+  if (changed.size() < changed_max) {
+    changed.push_back(std::move(row));
+  } else {
+    more_changed = true;
+  }
+}
+
+void Witness::commit() {
+  Fold& fold = *fold_;
+  auto batch = fold.store.begin();
+  std::stable_sort(fold.events.begin(), fold.events.end(),
+                   [](const auto& a, const auto& b) { return a.instance < b.instance; });
+  for (const auto instance : fold.dirty) fold.commit_instance(*batch, instance);
+  for (const auto index : fold.fresh_definitions) batch->put_definition(index, fold.entries[index].stored);
+  for (auto& entry : fold.entries) {
+    if (entry.dirty) batch->put_statistics(entry.facts->index, entry.statistics.save());
+  }
+  batch->put_totals(fold.tracker.save_totals());
+  for (const auto& entry : fold.log) batch->add_log(entry);
+  fold.store.commit(std::move(batch), fold.head);
+  fold.head = fold.store.head();
+  // Ended instances are the store's from now on, unless later events may still judge them.
+  for (const auto instance : fold.dirty) {
+    Kept& place = fold.kept[instance];
+    if (is_live(bucket_at(place.bucket).state) || place.held) continue;
+    fold.tracker.forget(instance);
+    place = {};
+  }
+  fold.dirty.clear();
+  fold.events.clear();
+  fold.log.clear();
+  fold.fresh_definitions.clear();
+  fold.observed = 0;
+  fold.moved = false;
+  ++fold.commits;
+  fold.view = fold.store.view();
+  for (auto& entry : fold.entries) {
+    if (!entry.dirty && entry.counts) continue;
+    auto counts = std::make_shared<DefinitionCounts>();
+    counts->facts = entry.facts;
+    counts->active = !entry.stored.retired;
+    counts->approximate = fold.tracker.definition(entry.facts->index).automaton().approximate();
+    counts->totals = fold.tracker.totals(entry.facts->index);
+    counts->statistics = entry.statistics;
+    entry.counts = std::move(counts);
+    entry.dirty = false;
+  }
+}
+
+// --- what others see
+
+Witness::Witness(Store& store, TrackerOptions options, ActivationListener on_activate)
+    : fold_(std::make_unique<Fold>(store, options, std::move(on_activate))) {
+  fold_->load();
+}
+
+Witness::~Witness() = default;
+
+std::uint64_t Witness::offset() const {
+  return fold_->head.offset;
+}
+std::size_t Witness::pending() const {
+  return fold_->observed;
+}
+
+bool Witness::dirty() const {
+  return fold_->moved || !fold_->dirty.empty() || !fold_->log.empty() || !fold_->fresh_definitions.empty();
+}
+
+Published Witness::publish(const Observing& observing) {
+  Fold& fold = *fold_;
+  const StoreHead& stored = fold.store.head();
+  auto counts = std::make_shared<Snapshot>();
+  counts->number = ++fold.snapshots;
+  counts->offset = stored.offset;
+  counts->head = std::max(observing.head, stored.offset);
+  counts->last_event_at = stored.last_event_at;
+  counts->hub_time = observing.hub_time;
+  counts->gaps = stored.gaps;
+  counts->out_of_scope = fold.tracker.out_of_scope();
+  counts->duplicates = fold.tracker.duplicates();
+  counts->malformed = observing.malformed;
+  counts->repaired = observing.repaired;
+  counts->commits = fold.commits;
+  counts->events_per_second = observing.events_per_second;
+  counts->connected = observing.connected;
+  counts->ready = observing.ready;
+  for (const auto& entry : fold.entries) {
+    if (entry.counts) counts->definitions.push_back(entry.counts);
+  }
+  return {std::move(counts), fold.view};
+}
+
+std::vector<InstanceRow> Witness::take_changed(bool& more) {
+  more = fold_->more_changed;
+  fold_->more_changed = false;
+  return std::exchange(fold_->changed, {});
+}
+
+}  // namespace laban::monitor

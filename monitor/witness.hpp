@@ -1,0 +1,76 @@
+// monitor/witness.hpp - the fold with its memory: takes events and the passing of time, and commits what they changed in one
+// batch with the offset. Knows no bus, no clock and no thread, so that a test can drive it event by event.
+//
+// Threads:  one owns it. What publish() gives may be read by any.
+// Errors:   Error(storage) from the store; Error(storage) also for a store whose definitions cannot be read back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/core/snapshot.hpp"
+#include "monitor/core/tracker.hpp"
+#include "monitor/edge/history/store.hpp"
+#include "monitor/library.hpp"
+
+namespace laban::monitor {
+
+// One instant: counts and the lists that they count. Threads: any.
+struct Published {
+  std::shared_ptr<const Snapshot> counts;
+  std::shared_ptr<const StoreView> view;
+};
+
+// How the bus looks from here, for the snapshot.
+struct Observing {
+  std::uint64_t head = 0;
+  Time hub_time{};
+  std::uint64_t malformed = 0;
+  std::uint64_t repaired = 0;
+  double events_per_second = 0;
+  bool connected = false;
+  bool ready = false;
+};
+
+class Witness {
+ public:
+  // Called for each definition as it becomes known, in the order of their indexes; at the start for those of the store.
+  using ActivationListener =
+      std::function<void(DefinitionIndex, const ProcessModel&, const std::string& text, const std::string& file)>;
+
+  Witness(Store& store, TrackerOptions options, ActivationListener on_activate);
+  ~Witness();
+  Witness(const Witness&) = delete;
+  Witness& operator=(const Witness&) = delete;
+
+  // Makes the active definitions those of the library: new ones and changed ones begin to hold after the current offset,
+  // missing ones begin no new instances. Says what changed, a line each.
+  std::vector<std::string> adopt(const std::vector<LibraryEntry>& entries);
+
+  // Refuses a log other than the one that the store was built from: Error(storage).
+  void follows(std::uint64_t log_id, std::uint32_t generation);
+
+  void observe(const Observation& event, EventSummary&& summary);
+  void advance(Time now);
+  void gap(std::uint64_t from, std::uint64_t to);
+  // Everything up to here was seen, also what no definition has in scope.
+  void reached(std::uint64_t offset);
+
+  std::uint64_t offset() const;
+  std::size_t pending() const;  // events since the last commit
+  bool dirty() const;           // something is to be committed
+  void commit();
+
+  // As of the last commit. `changed` are the rows that changed since the last call, at most `changed_max` of them.
+  Published publish(const Observing& observing);
+  std::vector<InstanceRow> take_changed(bool& more);
+
+ private:
+  struct Fold;
+  std::unique_ptr<Fold> fold_;
+};
+
+}  // namespace laban::monitor

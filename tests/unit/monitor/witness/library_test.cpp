@@ -1,0 +1,91 @@
+// tests/unit/monitor/witness/library_test.cpp - the directory of definitions as its owner changes it.
+#include "monitor/library.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "laban/error.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using namespace laban;
+using namespace laban::monitor;
+
+namespace {
+
+std::string yaml(const std::string& process, const std::string& last) {
+  return "process: " + process + "\nsteps:\n  - begun\n  - " + last + "\n";
+}
+
+// A new time each, since the clock of files is coarse.
+void write(const std::filesystem::path& path, const std::string& text) {
+  static auto time = std::filesystem::file_time_type::clock::now();
+  std::ofstream(path) << text;
+  std::filesystem::last_write_time(path, time += std::chrono::seconds{1});
+}
+
+}  // namespace
+
+TEST_CASE("library: refuses a missing, an empty and a broken directory with what to do") {
+  const test::TemporaryDirectory directory;
+  CHECK_THROWS_AS(Library(directory / "none").read(), Error);
+  CHECK_THROWS_AS(Library(directory.path()).read(), Error);
+  write(directory / "good.yaml", yaml("good", "done"));
+  write(directory / "bad.yaml", "process: bad\nsteps: [\n");
+  try {
+    Library(directory.path()).read();
+    FAIL("took a broken file");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::malformed);
+    CHECK(std::string(error.what()).find("bad.yaml:") != std::string::npos);
+  }
+}
+
+TEST_CASE(
+    "library: notices changed, added and removed files, and holds on to what it had where a change cannot be used "
+    "(G134)") {
+  const test::TemporaryDirectory directory;
+  write(directory / "a.yaml", yaml("a", "done"));
+  Library library(directory.path());
+  CHECK(library.read().entries.size() == 1);
+  CHECK_FALSE(library.look().has_value());
+
+  write(directory / "b.yaml", yaml("b", "done"));
+  auto change = library.look();
+  REQUIRE(change);
+  CHECK(change->entries.size() == 2);
+
+  const std::string before = change->entries[0].text;
+  write(directory / "a.yaml", "process: [");
+  change = library.look();
+  REQUIRE(change);
+  REQUIRE(change->refused.size() == 1);
+  CHECK(change->refused[0].find("a.yaml") != std::string::npos);
+  REQUIRE(change->entries.size() == 2);
+  CHECK(change->entries[0].text == before);
+  CHECK_FALSE(library.look().has_value());  // told once
+
+  write(directory / "a.yaml", yaml("a", "gone"));
+  change = library.look();
+  REQUIRE(change);
+  CHECK(change->entries[0].text != before);
+  CHECK(change->entries[0].model.version != "");
+
+  std::filesystem::remove(directory / "b.yaml");
+  change = library.look();
+  REQUIRE(change);
+  CHECK(change->entries.size() == 1);
+}
+
+TEST_CASE("library: a process in two files is refused") {
+  const test::TemporaryDirectory directory;
+  write(directory / "a.yaml", yaml("same", "done"));
+  write(directory / "b.yaml", yaml("same", "over"));
+  try {
+    Library(directory.path()).read();
+    FAIL("took both");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("a.yaml") != std::string::npos);
+    CHECK(std::string(error.what()).find("b.yaml") != std::string::npos);
+  }
+}

@@ -1,0 +1,334 @@
+// tests/unit/monitor/witness/witness_test.cpp - the fold with its memory, driven event by event: whatever the batches and
+// wherever it is killed, the answers are the same, and counts equal their lists.
+#include "monitor/witness.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <set>
+
+#include "laban/error.hpp"
+#include "monitor/api.hpp"
+#include "tests/support/seed.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+using namespace laban;
+using namespace laban::monitor;
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+namespace {
+
+const char* const order_yaml = R"(
+process: order
+name: Order
+steps:
+  - order.placed
+  - one of:
+      good:
+        - payment.taken: {undo: payment.refunded}
+        - one of:
+            sent:
+              - parcel.shipped
+              - end: completed
+            lost:
+              - shipment.failed
+              - undo: all
+              - order.cancelled
+              - end: compensated
+      bad:
+        - payment.refused
+        - order.cancelled
+        - end: failed
+)";
+
+struct TestEvent {
+  std::uint64_t offset = 0;
+  std::string key;
+  std::string type;
+  Time time{};
+};
+
+// Orders in random interleaving; some skip, repeat or add a step.
+std::vector<TestEvent> random_events(std::mt19937_64& random, std::size_t orders) {
+  static const std::vector<std::vector<std::string>> stories{
+      {"order.placed", "payment.taken", "parcel.shipped"},
+      {"order.placed", "payment.refused", "order.cancelled"},
+      {"order.placed", "payment.taken", "shipment.failed", "payment.refunded", "order.cancelled"},
+      {"order.placed", "parcel.shipped"},
+      {"order.placed", "payment.taken", "payment.taken", "parcel.shipped"},
+      {"order.placed", "payment.taken", "parcel.shipped", "order.cancelled"},
+      {"order.placed", "payment.taken"},
+  };
+  std::vector<std::pair<std::string, std::vector<std::string>>> open;
+  for (std::size_t i = 0; i < orders; ++i)
+    open.emplace_back("order-" + std::to_string(i), stories[random() % stories.size()]);
+  std::vector<TestEvent> out;
+  Time time{1'700'000'000s};
+  while (!open.empty()) {
+    const std::size_t at = random() % std::min<std::size_t>(open.size(), 8);
+    auto& [key, story] = open[at];
+    time += std::chrono::milliseconds{1 + random() % 400};
+    out.push_back({out.size() + 1, key, story.front(), time});
+    story.erase(story.begin());
+    if (story.empty()) open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  return out;
+}
+
+// A witness with all that it needs, over a directory that outlives it.
+struct Bench {
+  explicit Bench(const std::filesystem::path& directory, const std::string& yaml = order_yaml)
+      : store(directory),
+        witness(store, {},
+                [this](DefinitionIndex index, const ProcessModel& model, const std::string& text,
+                       const std::string& file) { catalogue.add(index, model, text, file); }) {
+    std::vector<std::string> said;
+    witness.adopt(entries_of(yaml, "order.yaml", said));
+    witness.follows(7, 0);
+    commit();
+  }
+
+  void see(const TestEvent& event) {
+    Observation seen;
+    seen.key = event.key;
+    seen.type = event.type;
+    seen.source = "shop";
+    seen.exchange = "amq.topic";
+    seen.routing_key = event.type;
+    seen.offset = event.offset;
+    seen.time = event.time;
+    witness.observe(
+        seen, {event.offset, "id-" + std::to_string(event.offset), event.type, "shop", "", {}, event.time, no_index});
+  }
+  void commit() {
+    witness.commit();
+    board.put(witness.publish({}));
+  }
+  Json ask(HttpResponse (Api::*question)(const HttpRequest&) const,
+           std::vector<std::pair<std::string, std::string>> query = {}, std::vector<std::string> captures = {}) {
+    HttpRequest request;
+    request.query = std::move(query);
+    request.captures = std::move(captures);
+    return Json::parse((api.*question)(request).body);
+  }
+  std::vector<Json> list(std::vector<std::pair<std::string, std::string>> query, std::uint64_t& total) {
+    std::vector<Json> out;
+    query.emplace_back("cursor", "");
+    do {
+      const Json page = ask(&Api::instances, query);
+      total = page["total"];
+      for (const auto& row : page["instances"]) out.push_back(row);
+      query.back().second = page["next"].is_string() ? page["next"].get<std::string>() : "";
+    } while (!query.back().second.empty());
+    return out;
+  }
+
+  Store store;
+  Catalogue catalogue;
+  Witness witness;
+  Board board;
+  Api api{board, catalogue, "test"};
+};
+
+// Everything that can be asked, without what depends on the number of snapshots or the wall clock.
+std::string everything(Bench& bench) {
+  std::string out;
+  Json definitions = bench.ask(&Api::definitions);
+  out += definitions.dump() + "\n";
+  std::uint64_t total = 0;
+  for (const auto& row : bench.list({{"limit", "7"}, {"sort", "newest"}}, total)) {
+    out += row.dump() + "\n" + bench.ask(&Api::instance, {}, {row["id"]}).dump() + "\n";
+  }
+  return out;
+}
+
+void check_counts_equal_lists(Bench& bench) {
+  const Json definition = bench.ask(&Api::definitions).at(0);
+  std::uint64_t live = 0;
+  for (const auto& [state, count] : definition["instances"].items()) {
+    std::uint64_t total = 0;
+    const auto rows = bench.list({{"state", state}, {"limit", "3"}}, total);
+    CHECK(rows.size() == count);
+    CHECK(total == count);
+    for (const auto& row : rows) CHECK(row["state"] == state);
+    if (state == "running" || state == "compensating") live += count.get<std::uint64_t>();
+  }
+  for (const auto& [verdict, count] : definition["verdicts"].items()) {
+    std::uint64_t total = 0;
+    CHECK(bench.list({{"verdict", verdict}}, total).size() == count);
+  }
+  for (const auto& [node, tokens] : definition["tokens"].items()) CHECK(tokens["live"] > 0);
+  CHECK(definition["started"] == definition["ended"].get<std::uint64_t>() + live);
+}
+
+}  // namespace
+
+TEST_CASE("witness: counts equal lists and started equals ended and live, at every commit (G130)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  const test::TemporaryDirectory directory;
+  Bench bench(directory.path());
+  for (const auto& event : random_events(random, 60)) {
+    bench.see(event);
+    if (random() % 12 != 0) continue;
+    bench.commit();
+    check_counts_equal_lists(bench);
+  }
+  bench.commit();
+  check_counts_equal_lists(bench);
+}
+
+TEST_CASE("witness: killed between any two commits it gives byte for byte the same answers (G131)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  const auto events = random_events(random, 40);
+  const test::TemporaryDirectory quiet;
+  Bench undisturbed(quiet.path());
+  for (const auto& event : events) undisturbed.see(event);
+  undisturbed.commit();
+
+  const test::TemporaryDirectory directory;
+  std::size_t kills = 0;
+  std::uint64_t offset = 0;
+  while (offset < events.size()) {
+    Bench bench(directory.path());  // what the last one saw after its last commit is gone
+    CHECK(bench.witness.offset() >= offset);
+    offset = bench.witness.offset();
+    while (offset < events.size()) {
+      bench.see(events[offset]);
+      ++offset;
+      const auto dice = random() % 20;
+      if (dice < 6 || offset == events.size()) bench.commit();
+      if (dice == 19) break;
+    }
+    offset = bench.store.head().offset;
+    ++kills;
+  }
+  Bench last(directory.path());
+  CHECK(last.witness.offset() == events.size());
+  CAPTURE(kills);
+  CHECK(everything(last) == everything(undisturbed));
+}
+
+TEST_CASE("witness: an event that comes twice, and one that no definition names, change nothing") {
+  const test::TemporaryDirectory directory;
+  Bench bench(directory.path());
+  bench.see({1, "a", "order.placed", Time{1s}});
+  bench.see({2, "a", "weather.changed", Time{2s}});
+  bench.commit();
+  const std::string before = everything(bench);
+  bench.see({1, "a", "order.placed", Time{1s}});
+  bench.commit();
+  CHECK(everything(bench) == before);
+  CHECK(bench.witness.offset() == 2);
+  CHECK(bench.board.newest().counts->out_of_scope == 1);
+  CHECK(bench.board.newest().counts->duplicates == 1);
+}
+
+TEST_CASE("witness: a cursor keeps its instant while others follow") {
+  const test::TemporaryDirectory directory;
+  Bench bench(directory.path());
+  for (std::uint64_t i = 1; i <= 9; ++i)
+    bench.see({i, "k" + std::to_string(i), "order.placed", Time{std::chrono::seconds{i}}});
+  bench.commit();
+  Json page = bench.ask(&Api::instances, {{"limit", "4"}});
+  std::vector<std::string> seen;
+  for (std::uint64_t next = 10; !page["next"].is_null(); ++next) {
+    for (const auto& row : page["instances"]) seen.push_back(row["id"]);
+    bench.see({next, "k1", "payment.taken", Time{std::chrono::seconds{next}}});
+    bench.see({++next, "new" + std::to_string(next), "order.placed", Time{std::chrono::seconds{next}}});
+    bench.commit();
+    page = bench.ask(&Api::instances, {{"limit", "4"}, {"cursor", page["next"]}});
+    CHECK(page["total"] == 9);
+    CHECK(page["offset"] == 9);
+  }
+  for (const auto& row : page["instances"]) seen.push_back(row["id"]);
+  CHECK(seen == std::vector<std::string>{"k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9"});
+}
+
+TEST_CASE("witness: running instances stay on their version of a definition, new ones follow the new one (G132)") {
+  const test::TemporaryDirectory directory;
+  const std::string second = std::string(order_yaml) + "\n# changed\n";
+  {
+    Bench bench(directory.path());
+    bench.see({1, "old", "order.placed", Time{1s}});
+    bench.commit();
+    std::vector<std::string> said;
+    CHECK(bench.witness.adopt(entries_of(second, "order.yaml", said)).size() == 1);
+    CHECK(bench.witness.adopt(entries_of(second, "order.yaml", said)).empty());
+    bench.see({2, "new", "order.placed", Time{2s}});
+    bench.see({3, "old", "payment.taken", Time{3s}});
+    bench.commit();
+  }
+  Bench bench(directory.path(), second);
+  CHECK(bench.ask(&Api::definitions).size() == 2);
+  const Json old_one = bench.ask(&Api::instance, {}, {"old"});
+  const Json new_one = bench.ask(&Api::instance, {}, {"new"});
+  CHECK(old_one["version"] != new_one["version"]);
+  CHECK(old_one["events"].size() == 2);
+  CHECK(bench.ask(&Api::definitions).at(0)["instances"]["running"] == 1);
+  CHECK(bench.ask(&Api::definitions).at(1)["instances"]["running"] == 1);
+}
+
+TEST_CASE("witness: refuses another log than the one that its store was built from (G133)") {
+  const test::TemporaryDirectory directory;
+  { Bench bench(directory.path()); }
+  Store store(directory.path());
+  Witness witness(store, {}, [](auto&&...) {});
+  CHECK_NOTHROW(witness.follows(7, 0));
+  CHECK_THROWS_AS(witness.follows(8, 0), Error);
+  CHECK_THROWS_AS(witness.follows(7, 1), Error);
+}
+
+TEST_CASE("api: what is asked wrongly is answered with what is allowed") {
+  const test::TemporaryDirectory directory;
+  Bench bench(directory.path());
+  const auto status_of = [&](std::vector<std::pair<std::string, std::string>> query) {
+    try {
+      bench.ask(&Api::instances, std::move(query));
+    } catch (const HttpError& error) {
+      return error.status();
+    }
+    return 200;
+  };
+  CHECK(status_of({{"state", "live,failed"},
+                   {"flag", "stuck"},
+                   {"verdict", "deviating,incomplete"},
+                   {"sort", "longest"},
+                   {"limit", "1"}}) == 200);
+  CHECK(status_of({{"state", "gone"}}) == 400);
+  CHECK(status_of({{"flag", "red"}}) == 400);
+  CHECK(status_of({{"verdict", "good"}}) == 400);
+  CHECK(status_of({{"sort", "name"}}) == 400);
+  CHECK(status_of({{"limit", "0"}}) == 400);
+  CHECK(status_of({{"limit", "1e3"}}) == 400);
+  CHECK(status_of({{"cursor", "zz"}}) == 400);
+  CHECK(status_of({{"cursor", "00000000000000010000"}}) == 400);
+  CHECK(status_of({{"definition", "nobody"}}) == 404);
+  CHECK(status_of({{"step", "nothing"}}) == 200);
+  CHECK_THROWS_AS(bench.ask(&Api::instance, {}, {"nobody"}), HttpError);
+  CHECK_THROWS_AS(bench.ask(&Api::definition, {}, {"nobody"}), HttpError);
+}
+
+TEST_CASE("api: an id is the key where it is unique, else it names the definition too") {
+  const test::TemporaryDirectory directory;
+  Bench bench(directory.path());
+  std::vector<std::string> said;
+  auto entries = entries_of(order_yaml, "order.yaml", said);
+  std::string other = order_yaml;
+  other.replace(other.find("process: order"), 14, "process: parcel");
+  for (auto& entry : entries_of(other, "parcel.yaml", said)) entries.push_back(entry);
+  bench.see({1, "alone", "order.placed", Time{1s}});
+  bench.witness.adopt(entries);
+  bench.see({2, "x:y~2", "order.placed", Time{2s}});
+  bench.commit();
+  CHECK(bench.ask(&Api::instance, {}, {"alone"})["id"] == "alone");
+  for (const char* id : {"order:x:y~2", "parcel:x:y~2"}) {
+    CAPTURE(id);
+    const Json found = bench.ask(&Api::instance, {}, {id});
+    CHECK(found["id"] == id);
+    CHECK(found["key"] == "x:y~2");
+  }
+}
