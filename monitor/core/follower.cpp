@@ -47,6 +47,7 @@ StepIndex Follower::misfit(Position& position, SeenLabels seen, const Arrival& a
     if (resumed != no_state) {
       position.state = resumed;
       position.incomplete = true;
+      position.used_excuse = true;
       if (position.doubt) {
         settle(position);
         position.doubt->explanations.front().state = resumed;
@@ -264,7 +265,10 @@ std::vector<DeviationKind> Follower::settle_clear_ones(Position& position) const
   Explanation& only = position.doubt->explanations.front();
   std::vector<Misfit> open, settled;
   for (Misfit& misfit : only.misfits) {
-    const bool is_open = misfit.kind == DeviationKind::skipped;
+    // A step that may still show, and one too many that a later skip may explain.
+    const bool is_open = misfit.kind == DeviationKind::skipped ||
+                         (misfit.symbol != no_symbol &&
+                          (misfit.kind == DeviationKind::unexpected || misfit.kind == DeviationKind::repeated));
     if (!is_open) kinds.push_back(misfit.kind);
     (is_open ? open : settled).push_back(std::move(misfit));
   }
@@ -273,7 +277,7 @@ std::vector<DeviationKind> Follower::settle_clear_ones(Position& position) const
   return kinds;
 }
 
-bool Follower::has_open_skips(const Position& position) const {
+bool Follower::has_open_names(const Position& position) const {
   return position.doubt && !position.doubt->explanations.front().misfits.empty();
 }
 

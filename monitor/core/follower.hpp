@@ -48,7 +48,8 @@ struct Position {
   StepIndex step = no_index;  // last matched
   Symbol last = no_symbol;    // of the last event, matched or not
   std::uint32_t events = 0;
-  bool incomplete = false;  // a misfit was explained by lost events
+  bool incomplete = false;   // a misfit was explained by lost events
+  bool used_excuse = false;  // ... and that by the last event
   std::unique_ptr<Doubt> doubt;
 };
 
@@ -89,7 +90,7 @@ class Follower {
 
   Verdict verdict(const Position& position) const;
   std::vector<Deviation> deviations(const Position& position) const;
-  bool has_open_skips(const Position& position) const;
+  bool has_open_names(const Position& position) const;
 
  private:
   StepIndex misfit(Position& position, SeenLabels seen, const Arrival& arrival) const;

@@ -93,6 +93,7 @@ struct InstanceView {
 struct TrackerOptions {
   bool everything_in_scope = false;  // offline: an event that no step names is `unexpected`, not out of scope
   std::chrono::nanoseconds lateness = std::chrono::seconds{60};  // a skip of an ended instance settles after this
+  std::chrono::nanoseconds quiet_end = std::chrono::hours{24};   // one that may end but could go on ends after this
   std::uint32_t learn_after = 30;  // samples before silence at a state is judged by what was learned
   double stall_factor = 4.0;       // times the learned 99th percentile
   std::chrono::nanoseconds shortest_stall = std::chrono::seconds{5};

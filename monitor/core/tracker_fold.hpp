@@ -1,0 +1,165 @@
+// monitor/core/tracker_fold.hpp - the inside of the tracker: how a million instances lie in memory. Internal to the core.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/core/dwell.hpp"
+#include "monitor/core/follower.hpp"
+#include "monitor/core/hash.hpp"
+#include "monitor/core/key_table.hpp"
+#include "monitor/core/timing_wheel.hpp"
+#include "monitor/core/tracker.hpp"
+
+namespace laban::monitor {
+
+// What every event touches: one cache line with the key in it.
+struct alignas(64) Hot {
+  static constexpr std::size_t inline_key = 38;
+
+  StateId state = 0;
+  StepIndex step = no_index;
+  Symbol last = no_symbol;
+  std::uint32_t events = 0;
+  DefinitionIndex definition = 0;
+  std::uint16_t key_length = 0;  // 0xffff: the key is in the extras
+  InstanceState phase = InstanceState::running;
+  std::uint8_t flags = 0;
+  bool used : 1 = false;
+  bool incomplete : 1 = false;
+  bool lived_across_gap : 1 = false;  // its next misfit may be the gap's doing
+  bool began_after_gap : 1 = false;
+  bool has_extras : 1 = false;
+  bool counted_deviating : 1 = false;
+  char key[inline_key] = {};
+};
+
+struct Cold {
+  Time started_at{}, last_event_at{};
+  std::uint64_t first_offset = 0, last_offset = 0;
+  std::uint64_t seen = 0;  // the first 64 labels
+  std::uint32_t extras = no_index;
+  std::uint32_t run = 1;
+  Tick due = 0;  // of the one entry in the wheel that counts; 0 is none
+};
+
+// What few instances have.
+struct Extras {
+  struct Waiting {
+    StepIndex step;
+    Time since;
+  };
+  struct Between {
+    std::uint32_t pair;
+    Time since;
+  };
+
+  std::unique_ptr<Doubt> doubt;
+  std::string key;                  // where it is too long for the record
+  std::vector<std::uint64_t> seen;  // all labels, where there are more than 64
+  std::vector<Waiting> waiting;     // steps with a deadline that can come
+  std::vector<Between> between;     // pair deadlines that run
+  std::optional<Time> step_since;   // where the last event matched no step
+  std::optional<Time> ended_at;     // where events came after the end
+};
+
+static_assert(sizeof(Hot) == 64);
+
+// Definitions of one id: of an instance at most one version is followed at a time.
+struct Family {
+  std::string id;
+  std::vector<DefinitionIndex> versions;  // in order of activation
+};
+
+struct Tracked {
+  std::unique_ptr<Definition> definition;
+  std::uint32_t family = 0;
+  bool active = true;
+  bool has_deadlines = false;                                     // of steps or pairs
+  std::vector<std::vector<std::uint32_t>> pairs_from, pairs_to;   // by label
+  std::vector<std::optional<std::chrono::nanoseconds>> deadline;  // by step
+  std::vector<Dwell> dwell;                                       // by state
+  Totals totals;
+};
+
+struct Tracker::Fold {
+  explicit Fold(TrackerOptions given) : options(given) {}
+
+  TrackerOptions options;
+  std::vector<Tracked> tracked;
+  std::vector<Family> families;
+  absl::flat_hash_map<std::string, std::vector<std::uint32_t>, BytesHash, BytesEqual> families_of_type;
+  std::vector<std::uint32_t> families_by_pattern;  // scope by patterns, or everything
+  Recall recall;
+
+  static constexpr std::uint32_t chunk_bits = 14, chunk_size = 1u << chunk_bits;
+  std::vector<std::unique_ptr<Hot[]>> hot_chunks;
+  std::vector<std::unique_ptr<Cold[]>> cold_chunks;
+  std::vector<InstanceIndex> free_slots;
+  InstanceIndex slots = 0;
+  std::size_t count = 0;
+  std::vector<std::unique_ptr<Extras>> extras;
+  std::vector<std::uint32_t> free_extras;
+  KeyTable table;
+  TimingWheel wheel;
+  Time now{};
+  bool clock_set = false;
+  Time epoch{};  // tick 0
+
+  bool any_gap = false;
+  std::uint64_t last_offset = 0, duplicates = 0, out_of_scope = 0;
+
+  Hot& hot(InstanceIndex slot) { return hot_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+  Cold& cold(InstanceIndex slot) { return cold_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+  const Hot& hot(InstanceIndex slot) const { return hot_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+  const Cold& cold(InstanceIndex slot) const { return cold_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+
+  // Instances and their keys.
+  std::uint64_t hash(std::uint32_t family, std::string_view key) const { return hash_bytes(key, family + 1); }
+  std::string_view key(InstanceIndex slot) const;
+  InstanceIndex find(std::uint32_t family, std::string_view key, std::uint64_t hash) const;
+  InstanceIndex add(DefinitionIndex definition, std::string_view key);
+  void remove(InstanceIndex slot);
+  InstanceIndex restore(DefinitionIndex definition, std::string_view bytes);
+  Extras& more(InstanceIndex slot);
+  const Extras* extra(InstanceIndex slot) const;
+  Follower follower(DefinitionIndex index) {
+    return Follower(*tracked[index].definition, options.remembered_deviations);
+  }
+  Position take_position(InstanceIndex slot);
+  void put_position(InstanceIndex slot, Position&& position);
+  SeenLabels seen(InstanceIndex slot);
+  bool has_seen(InstanceIndex slot, std::uint32_t label) const;
+
+  // Events.
+  bool in_scope(const Tracked& one, const Observation& event) const;
+  void observe_family(std::uint32_t family, const Observation& event, std::vector<Change>& changes);
+  void observe_key(std::uint32_t family, std::string_view key, const Observation& event, std::vector<Change>& changes);
+  void apply(InstanceIndex slot, const Observation& event, Meaning meaning, bool started, std::vector<Change>& changes);
+  InstanceIndex begin(DefinitionIndex definition, std::string_view key, const Observation& event);
+  DefinitionIndex active_version(std::uint32_t family) const;
+  InstanceState phase_after(InstanceIndex slot, const Outlook& outlook, bool ended_by_silence) const;
+  unsigned owed(InstanceIndex slot) const;
+
+  // A change is a snapshot before, and the difference to it afterwards.
+  Change snapshot(InstanceIndex slot) const;
+  void finish(Change& change, unsigned owed_before, std::vector<Change>& changes);
+  Verdict verdict(InstanceIndex slot) const;
+
+  // Time.
+  Tick tick_of(Time time) const;
+  void set_clock(Time time);
+  void advance(Time until, std::vector<Change>& changes);
+  void on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes);
+  void note_waiting(InstanceIndex slot, StateId before, StepIndex step, Time time);
+  std::uint8_t flags_at(InstanceIndex slot, Time time) const;
+  std::optional<Time> next_due(InstanceIndex slot, Time after) const;
+  std::optional<std::chrono::nanoseconds> stall_after(DefinitionIndex definition, StateId state) const;
+  void arm(InstanceIndex slot);
+  void learn(DefinitionIndex definition, StateId state, std::chrono::nanoseconds stay);
+};
+
+}  // namespace laban::monitor

@@ -1,0 +1,163 @@
+// monitor/core/tracker_time.cpp - silence: deadlines of the definition, and stays that are longer than what was learned.
+#include <algorithm>
+
+#include "monitor/core/tracker_fold.hpp"
+
+namespace laban::monitor {
+
+using namespace std::chrono_literals;
+
+static constexpr std::chrono::nanoseconds tick_length = 100ms;
+static constexpr std::size_t most_learned_states = 20'000;
+
+// Rounded up, so that what is due is due when its tick comes.
+Tick Tracker::Fold::tick_of(Time time) const {
+  if (time <= epoch) return 0;
+  const auto ticks = (time - epoch + tick_length - 1ns) / tick_length;
+  return static_cast<Tick>(std::min<std::int64_t>(ticks, 0xfffffff0));
+}
+
+void Tracker::Fold::set_clock(Time time) {
+  clock_set = true;
+  now = time;
+  epoch = time - 1s;
+  wheel.start_at(tick_of(time));
+}
+
+void Tracker::advance(Time now, std::vector<Change>& changes) {
+  fold_->advance(now, changes);
+}
+
+void Tracker::Fold::advance(Time until, std::vector<Change>& changes) {
+  if (!clock_set) set_clock(until);
+  if (until <= now) return;
+  // A tick is over once its end is reached: nothing fires before its time.
+  const Tick last = static_cast<Tick>((until - epoch) / tick_length);
+  wheel.advance(last, [&](const TimingWheel::Entry& entry) {
+    now = std::max(now, epoch + entry.due * tick_length);
+    on_timer(entry.who, entry.due, changes);
+  });
+  now = until;
+}
+
+void Tracker::Fold::learn(DefinitionIndex definition, StateId state, std::chrono::nanoseconds stay) {
+  auto& dwell = tracked[definition].dwell;
+  if (state >= most_learned_states || stay < 0ns) return;
+  if (state >= dwell.size()) dwell.resize(state + 1);
+  dwell[state].add(stay);
+}
+
+std::optional<std::chrono::nanoseconds> Tracker::Fold::stall_after(DefinitionIndex definition, StateId state) const {
+  const auto& dwell = tracked[definition].dwell;
+  if (state >= dwell.size() || dwell[state].total() < options.learn_after) return std::nullopt;
+  const std::chrono::duration<double, std::nano> limit = dwell[state].usual() * options.stall_factor;
+  return std::max(options.shortest_stall, std::chrono::duration_cast<std::chrono::nanoseconds>(limit));
+}
+
+// Keeps the clocks of the steps that can come and have a deadline, and of the pairs that have begun.
+void Tracker::Fold::note_waiting(InstanceIndex slot, StateId, StepIndex step, Time time) {
+  const Tracked& of = tracked[hot(slot).definition];
+  Definition& definition = *of.definition;
+  const std::uint32_t label = step == no_index ? no_index : definition.label_of(step);
+  const auto& can_come = definition.automaton().outlook(hot(slot).state).can_come;
+  std::vector<Extras::Waiting> waiting;
+  const auto old = extra(slot) != nullptr ? extra(slot)->waiting : std::vector<Extras::Waiting>{};
+  for (StepIndex next : can_come) {
+    if (!of.deadline[next]) continue;
+    const auto known = std::find_if(old.begin(), old.end(), [&](const auto& one) { return one.step == next; });
+    const bool goes_on = known != old.end() && definition.label_of(next) != label;
+    waiting.push_back({next, goes_on ? known->since : time});
+  }
+  if (!waiting.empty() || extra(slot) != nullptr) more(slot).waiting = std::move(waiting);
+  if (label == no_index) return;
+  for (std::uint32_t pair : of.pairs_to[label])
+    if (extra(slot) != nullptr) std::erase_if(more(slot).between, [&](const auto& one) { return one.pair == pair; });
+  for (std::uint32_t pair : of.pairs_from[label]) {
+    auto& between = more(slot).between;
+    std::erase_if(between, [&](const auto& one) { return one.pair == pair; });
+    between.push_back({pair, time});
+  }
+}
+
+std::uint8_t Tracker::Fold::flags_at(InstanceIndex slot, Time time) const {
+  const Hot& one = hot(slot);
+  if (!is_live(one.phase)) return 0;
+  const Tracked& of = tracked[one.definition];
+  const ProcessModel& model = of.definition->model();
+  bool late = model.deadline && cold(slot).started_at + *model.deadline <= time;
+  if (const Extras* more = extra(slot)) {
+    for (const auto& waiting : more->waiting) late |= waiting.since + *of.deadline[waiting.step] <= time;
+    for (const auto& between : more->between) late |= between.since + model.pair_deadlines[between.pair].limit <= time;
+  }
+  bool stuck = false;
+  if (const auto stall = stall_after(one.definition, one.state))
+    stuck = cold(slot).last_event_at + *stall <= time && !of.definition->automaton().outlook(one.state).may_end;
+  return static_cast<std::uint8_t>((stuck ? flag_stuck : 0) | (late ? flag_late : 0));
+}
+
+// When something about an instance changes next if no event comes.
+std::optional<Time> Tracker::Fold::next_due(InstanceIndex slot, Time after) const {
+  const Hot& one = hot(slot);
+  const Cold& rest = cold(slot);
+  const Tracked& of = tracked[one.definition];
+  const ProcessModel& model = of.definition->model();
+  std::optional<Time> due;
+  const auto consider = [&](Time time) {
+    if (time > after && (!due || time < *due)) due = time;
+  };
+  const Extras* more = extra(slot);
+  if (more != nullptr && more->doubt != nullptr && !more->doubt->explanations.front().misfits.empty())
+    consider(std::max(rest.last_event_at + options.lateness, after + tick_length));
+  if (!is_live(one.phase)) return due;
+  if (model.deadline) consider(rest.started_at + *model.deadline);
+  if (more != nullptr) {
+    for (const auto& waiting : more->waiting) consider(waiting.since + *of.deadline[waiting.step]);
+    for (const auto& between : more->between) consider(between.since + model.pair_deadlines[between.pair].limit);
+  }
+  if (of.definition->automaton().outlook(one.state).may_end) {
+    consider(std::max(rest.last_event_at + options.quiet_end, after + tick_length));
+  } else {
+    // Before enough is learned, and where it was learned too late: look now and then, ever more rarely.
+    auto age = 10s;
+    while (age < 1h && rest.last_event_at + age <= after) age *= 2;
+    const auto rounds = (after - rest.last_event_at) / age + 1;
+    if ((one.flags & flag_stuck) == 0) consider(rest.last_event_at + rounds * age);
+    if (const auto stall = stall_after(one.definition, one.state)) consider(rest.last_event_at + *stall);
+  }
+  return due;
+}
+
+void Tracker::Fold::arm(InstanceIndex slot) {
+  const auto due = next_due(slot, std::max(now, cold(slot).last_event_at));
+  if (!due) return;
+  const Tick tick = std::max(tick_of(*due), wheel.now() + 1);
+  Tick& set = cold(slot).due;
+  // An entry that fires too early looks again; so a later time costs nothing.
+  if (set != 0 && set <= tick) return;
+  set = tick;
+  wheel.set(slot, tick);
+}
+
+void Tracker::Fold::on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes) {
+  if (slot >= slots || !hot(slot).used || cold(slot).due != due) return;  // replaced by an earlier one, or forgotten
+  cold(slot).due = 0;
+  Change change = snapshot(slot);
+  change.event = false;
+  const unsigned owed_before = owed(slot);
+  Hot& one = hot(slot);
+  const auto silence = now - cold(slot).last_event_at;
+  if (silence >= options.lateness) {
+    Position position = take_position(slot);
+    change.settled = follower(one.definition).settle(position);
+    put_position(slot, std::move(position));
+  }
+  if (is_live(one.phase) && silence >= options.quiet_end) {
+    const Outlook& outlook = tracked[one.definition].definition->automaton().outlook(one.state);
+    if (outlook.may_end) one.phase = phase_after(slot, outlook, true);
+  }
+  one.flags = flags_at(slot, now);
+  finish(change, owed_before, changes);
+  arm(slot);
+}
+
+}  // namespace laban::monitor
