@@ -26,7 +26,6 @@ bool Queue::enqueue(const Enqueue& message, Time now) {
   const bool keyed = settings.keyed && !message.key.empty();
   const std::uint32_t key = keyed ? state.key_numbered(hash_key(message.key, settings.key_seed)) : none;
   const Handle h = state.add_message(message.offset, key, message.bytes, message.priority);
-  state.last_offset = message.offset;
   ++state.counts.enqueued;
   state.messages[h].given_redelivered = message.redelivered ? 1 : 0;
   // Against the time given, not the newest time known: a replay has to decide the same.
@@ -39,9 +38,9 @@ bool Queue::enqueue(const Enqueue& message, Time now) {
     state.wait(h, MessageState::scheduled, message.deliver_at);
   } else {
     state.set_state(h, MessageState::ready);
-    state.link_last(h);
-    state.make_ready(h);
   }
+  state.link_newest(h, now);
+  state.make_ready(h);
   state.set_expiry(h, expiry);
   if (full && settings.overflow_parks && !state.recovering) state.park(h, ParkReason::overflow, {}, {}, false);
   if (state.counts.ready > backlog_large && state.horizon_requested == horizon_open) state.update_horizon();

@@ -1,7 +1,7 @@
 // bus/queue/queue.hpp - the state machine of one queue: order by key, competing consumers, nothing poisoned is dropped.
 //
 // Pure: no I/O and no clock. Payloads stay in the log; the queue keeps about 40 bytes a message (offset, key, size,
-// state) and 30 a key. Every command takes the time; time never goes back.
+// state) and 30 a key. Every command takes the time.
 //
 // What the hub does with it:
 //   on commit     enqueue(message, recordedtime)
@@ -12,8 +12,8 @@
 //   on its timer  advance(now) at next_wakeup()
 //   at restart    Queue::restore(snapshot), then enqueue() and apply() in log order, then finish_recovery(now)
 //
-// Time is the log's: for a fold that gives the same state again, never pass an instant later than the recordedtime of a
-// batch that is still to be enqueued.
+// Time: of an event its recordedtime counts, which may lie before instants that other calls were given, because it went
+// through the log meanwhile. So the same log gives the same state, whenever advance() was called.
 //
 // Promises: at most one unacknowledged message a key (keyed queues); the first deliveries of a key follow the order in
 // which its messages joined the queue; keys of the same priority are served oldest first, a key given back goes behind

@@ -87,13 +87,7 @@ Handle Queue::State::land(std::uint32_t number) {
 
 void Queue::State::returned(Handle h, bool behind) {
   set_state(h, MessageState::ready);
-  const std::uint32_t key = messages[h].key;
-  const Handle next = messages[h].next;
-  if (messages[h].linked != 0 && next != none && joins_before(next, h)) {
-    unlink(h);  // something older was redriven behind it while it was out
-    link_sorted(h);
-    wake_key(key);
-  }
+  take_own_place(h);
   behind ? make_ready_behind(h) : make_ready(h);
   expire_if_due(h);
 }

@@ -91,7 +91,7 @@ void Queue::State::do_parked(Handle h, ParkReason reason, Time at, const std::st
   trouble.soft_wait = false;
   clear_expiry(h);  // a parked message waits for people
   set_state(h, MessageState::parked);
-  if (settings.park_holds) return;
+  if (settings.park_holds) return take_own_place(h);
   const std::uint32_t key = messages[h].key;
   unlink(h);
   wake_key(key);

@@ -147,6 +147,29 @@ void Queue::State::link_last(Handle h) {
   if (messages[h].key != none) insert_after(h, keys[messages[h].key].last);
 }
 
+// The newest event is the last of its key, but for schedules that end only after it was recorded: this process knew of
+// their end before the event was through the log, and a replay will not.
+void Queue::State::link_newest(Handle h, Time at) {
+  const std::uint64_t before_it = last_offset;
+  last_offset = messages[h].offset;
+  bool earlier = false;
+  for (const Handle late : joined_since) {
+    if (state_of(late) == MessageState::dead || messages[late].extra == none) continue;
+    Extra& extra = extras[messages[late].extra];
+    if (extra.joined_after != before_it || extra.deliver_at <= at) continue;
+    extra.joined_after = last_offset;
+    earlier = earlier || messages[late].key == messages[h].key;
+  }
+  std::erase_if(joined_since, [&](Handle late) { return position_of(late) != last_offset; });
+  if (messages[h].key == none || state_of(h) != MessageState::ready) return;
+  Handle before = keys[messages[h].key].last;
+  while (earlier && before != none && joins_before(h, before) &&
+         (state_of(before) == MessageState::ready || state_of(before) == MessageState::parked || !is_first(before))) {
+    before = messages[before].previous;
+  }
+  insert_after(h, before);
+}
+
 // For what comes back into its key's list: almost always to the front, where the walk ends at once.
 void Queue::State::link_sorted(Handle h) {
   if (messages[h].key == none) return;
@@ -161,6 +184,15 @@ void Queue::State::link_sorted(Handle h) {
     at = messages[at].next;
   }
   insert_after(h, before);
+}
+
+// While it was out, something that joined before it may have come behind it.
+void Queue::State::take_own_place(Handle h) {
+  const Handle next = messages[h].next;
+  if (messages[h].linked == 0 || next == none || !joins_before(next, h)) return;
+  unlink(h);
+  link_sorted(h);
+  wake_key(messages[h].key);
 }
 
 void Queue::State::unlink(Handle h) {
@@ -254,12 +286,14 @@ void Queue::State::wait(Handle h, MessageState state, Time until) {
 void Queue::State::join(Handle h) {
   Extra& extra = extra_of(h);
   extra.joined_after = last_offset;
+  joined_since.push_back(h);
   const MessageState is = state_of(h);
   if (is == MessageState::moving || (is == MessageState::parked && !settings.park_holds)) return;
   if (is == MessageState::scheduled) set_state(h, MessageState::ready);
-  link_last(h);
+  link_sorted(h);
   const Time not_before = extra.trouble == nullptr ? Time{} : extra.trouble->not_before;
   if (is == MessageState::scheduled && not_before > now) return wait(h, MessageState::retrying, not_before);
+  wake_key(messages[h].key);
   make_ready(h);
 }
 
@@ -273,6 +307,7 @@ void Queue::State::give_back_memory() {
   dead_in_ready = 0;
   waits.clear();
   expiries.clear();
+  joined_since.clear();
   if (by_offset != nullptr) by_offset->clear();
 }
 

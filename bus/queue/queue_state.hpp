@@ -176,6 +176,8 @@ struct Queue::State {
   std::uint32_t key_numbered(std::uint64_t hash);  // made where it is missing
   void link_last(Handle h);
   void link_sorted(Handle h);
+  void link_newest(Handle h, Time at);  // an event recorded at that instant
+  void take_own_place(Handle h);
   void unlink(Handle h);
   void insert_after(Handle h, Handle before);
   bool is_first(Handle h) const { return messages[h].key == none || keys[messages[h].key].first == h; }
@@ -259,6 +261,7 @@ struct Queue::State {
   std::size_t dead_in_ready = 0;
   Timers waits;
   Timers expiries;
+  std::vector<Handle> joined_since;        // schedules that ended since the newest enqueue
   std::size_t expiring = 0;                // live messages with an expiry
   std::map<std::uint64_t, Handle> parked;  // by offset
   absl::flat_hash_map<std::uint64_t, Handle> moving;

@@ -85,14 +85,20 @@ void NaiveQueue::expire(std::uint64_t offset) {
   m.dead_letter = DeadLetterReason::expired;
 }
 
+void NaiveQueue::take_own_place(std::uint64_t offset) {
+  const Message& m = messages.at(offset);
+  if (!m.listed) return;
+  const auto& all = lists[m.key];
+  const auto next = std::find(all.begin(), all.end(), offset) + 1;
+  if (next == all.end() || !before(*next, offset)) return;
+  unlist(offset);
+  list(offset);
+}
+
 void NaiveQueue::back(std::uint64_t offset, bool behind) {
   Message& m = messages.at(offset);
   m.is = Is::ready;
-  const auto& all = lists[m.key];
-  if (m.listed && all.size() > 1 && before(all[1], offset)) {
-    unlist(offset);
-    list(offset);
-  }
+  take_own_place(offset);
   m.ticket = behind ? last_offset : position(offset);
   if (m.expires_at != Time{} && m.expires_at <= now && !recovering) expire(offset);
 }
@@ -103,7 +109,7 @@ void NaiveQueue::park(std::uint64_t offset, ParkReason reason, bool blames) {
   m.park_reason = reason;
   m.attempts += blames ? 1 : 0;
   m.expires_at = Time{};
-  if (!settings.park_holds) unlist(offset);
+  settings.park_holds ? take_own_place(offset) : unlist(offset);
 }
 
 void NaiveQueue::failed(std::uint64_t offset, bool back_off) {
@@ -147,6 +153,12 @@ void NaiveQueue::enqueue(const Enqueue& given, Time at) {
     m.deliver_at = m.wait = given.deliver_at;
   }
   messages.emplace(given.offset, m);
+  // A schedule that ends after this event was recorded ends after it, whatever was known when.
+  for (auto& [offset, other] : messages) {
+    if (other.joined_after == 0 || other.joined_after != last_offset || other.deliver_at <= at) continue;
+    other.joined_after = given.offset;
+    exact_tickets = false;
+  }
   last_offset = given.offset;
   ++totals.enqueued;
   if (!later) list(given.offset);

@@ -86,6 +86,7 @@ struct NaiveQueue {
   bool before(std::uint64_t a, std::uint64_t b) const;
   void list(std::uint64_t offset);
   void unlist(std::uint64_t offset);
+  void take_own_place(std::uint64_t offset);
   void remove(std::uint64_t offset);
   void ledger(std::uint64_t offset);
   void back(std::uint64_t offset, bool behind);

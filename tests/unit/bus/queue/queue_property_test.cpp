@@ -118,20 +118,21 @@ class Life {
 
   void publish() {
     Record record;
-    record.at = now_;
+    // It went through the log meanwhile.
+    recorded_ = record.at = under(2) == 0 ? now_ : std::max(recorded_, now_ - milliseconds{under(60)});
     record.message.offset = offset_ += 1 + under(3);
     record.message.bytes = static_cast<std::uint32_t>(10 + under(50));
     record.message.priority = under(4) == 0 ? 5 : 0;
     record.message.redelivered = under(20) == 0;
-    if (under(5) == 0) record.message.deliver_at = now_ + milliseconds{under(200)};
+    if (under(5) == 0) record.message.deliver_at = record.at + milliseconds{under(200)};
     if (under(6) == 0) record.message.expires_at = now_ + milliseconds{under(300)};
     if (under(8) != 0) record.key = "key-" + std::to_string(under(5));
     const Room room = queue_.room();
     if (room.messages == 0 || room.bytes < record.message.bytes) return;
     record.message.key = record.key;
-    REQUIRE(queue_.enqueue(record.message, now_));
-    REQUIRE_FALSE(queue_.enqueue(record.message, now_));
-    model_.enqueue(record.message, now_);
+    REQUIRE(queue_.enqueue(record.message, record.at));
+    REQUIRE_FALSE(queue_.enqueue(record.message, record.at));
+    model_.enqueue(record.message, record.at);
     log_.push_back(record);
     since_commit_.push_back(log_.size() - 1);
   }
@@ -411,6 +412,7 @@ class Life {
   NaiveQueue committed_;  // the model when changes were last written
   std::vector<std::size_t> since_commit_;
   Time now_ = start();
+  Time recorded_ = start();
   std::uint64_t offset_ = 0;
   Fence last_fence_ = 0;
   std::uint64_t logged_horizon_ = 0;
