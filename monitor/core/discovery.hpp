@@ -35,6 +35,7 @@ class Discovery : public LogSink {
   void event(const LogEvent& event) override;
   void end_trace() override;
   void warning(const Finding& finding) override;
+  bool wants_times() const override { return false; }
 
   std::uint64_t cases() const { return cases_; }
   std::uint64_t events() const { return events_; }

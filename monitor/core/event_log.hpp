@@ -29,6 +29,7 @@ class LogSink {
   virtual void event(const LogEvent& event) = 0;
   virtual void end_trace() = 0;
   virtual void warning(const Finding& finding) = 0;
+  virtual bool wants_times() const { return true; }  // false spares the reader the work
 };
 
 enum class Lifecycle { every_event, complete, pair };
@@ -46,6 +47,7 @@ class LogFilter : public LogSink {
   void event(const LogEvent& event) override;
   void end_trace() override;
   void warning(const Finding& finding) override { next_.warning(finding); }
+  bool wants_times() const override { return options_.order_by_time || next_.wants_times(); }
 
  private:
   struct Kept {

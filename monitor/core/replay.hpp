@@ -38,6 +38,7 @@ class Replay : public LogSink {
   void event(const LogEvent& event) override;
   void end_trace() override;
   void warning(const Finding& finding) override;
+  bool wants_times() const override { return false; }
 
   const ReplayTotals& totals() const { return totals_; }
 

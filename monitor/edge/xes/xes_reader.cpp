@@ -12,7 +12,7 @@ static constexpr std::size_t longest_name = 64u << 10;
 static constexpr std::uint64_t longest_token = 16u << 20;  // a tag that never ends would be scanned again and again
 
 XesReader::XesReader(std::string file, LogSink& sink)
-    : file_(std::move(file)), sink_(sink), parser_(XML_ParserCreate(nullptr)) {
+    : file_(std::move(file)), sink_(sink), wants_times_(sink.wants_times()), parser_(XML_ParserCreate(nullptr)) {
   if (parser_ == nullptr) throw std::bad_alloc();
   XML_SetUserData(parser_, this);
   XML_SetElementHandler(parser_, on_start, on_end);
@@ -125,7 +125,7 @@ void XesReader::attribute(std::string_view, const char** attributes) {
     }
   } else if (place_ == Place::event && std::strcmp(key, "lifecycle:transition") == 0) {
     lifecycle_ = value;
-  } else if (place_ == Place::event && std::strcmp(key, "time:timestamp") == 0) {
+  } else if (place_ == Place::event && wants_times_ && std::strcmp(key, "time:timestamp") == 0) {
     time_ = value;
   }
 }

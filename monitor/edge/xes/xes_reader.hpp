@@ -38,6 +38,7 @@ class XesReader {
 
   std::string file_;
   LogSink& sink_;
+  const bool wants_times_;
   XML_Parser parser_;
   std::string problem_;
   Place place_ = Place::outside;
