@@ -125,7 +125,7 @@ OpenFlows StepReader::step(const Value& step, OpenFlows before) {
   const auto& [key, value] = step.fields.front();
   const std::vector<std::string> blocks{block_keys.begin(), block_keys.end()};
   if (step.fields.size() > 1) {
-    error(step.fields[1].first.at, "not-a-step",
+    error(step.fields[1].key.at, "not-a-step",
           "a step has one event type; write `step: " + key.text +
               "` to put options beside it, or begin a new line with `- `" + hint(key.text, blocks));
     return before;
@@ -229,8 +229,8 @@ void StepReader::compensation(NodeIndex node, const Value& undo) {
   const Value* given = nullptr;
   const Value* type = &undo;
   if (undo.is_map() && undo.fields.size() == 1) {
-    type = &undo.fields[0].first;
-    given = undo.fields[0].second.is_map() ? &undo.fields[0].second : nullptr;
+    type = &undo.fields[0].key;
+    given = undo.fields[0].value.is_map() ? &undo.fields[0].value : nullptr;
   }
   const std::string name = text(*type);
   if (name.empty()) return;

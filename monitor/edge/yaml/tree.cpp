@@ -98,7 +98,7 @@ class Builder : public YAML::EventHandler {
       parent.key = std::move(done);
       parent.has_key = true;
     } else {
-      parent.value.fields.emplace_back(std::move(parent.key), std::move(done));
+      parent.value.fields.push_back({std::move(parent.key), std::move(done)});
       parent.has_key = false;
     }
   }

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "monitor/core/process_model.hpp"
@@ -11,9 +10,10 @@
 
 namespace laban::monitor::yaml {
 
+struct Field;
+
 struct Value {
   enum class Kind { null, text, list, map };
-  using Field = std::pair<Value, Value>;
 
   Kind kind = Kind::null;
   std::string text;
@@ -25,6 +25,10 @@ struct Value {
   bool is_text() const { return kind == Kind::text; }
   bool is_list() const { return kind == Kind::list; }
   bool is_map() const { return kind == Kind::map; }
+};
+
+struct Field {
+  Value key, value;
 };
 
 inline constexpr std::size_t deepest = 160;
