@@ -45,35 +45,94 @@ class Payload {
   std::uint64_t number_ = 0;
 };
 
-// Calls append for each record and commit for each group; the samples are the groups' times.
-template <class Append, class Commit>
-Measurement drive(const char* name, const Settings& settings, Append append, Commit commit) {
-  Measurement result;
-  result.name = name;
-  result.settings = settings;
-  Payload payload{settings.size};
-  std::vector<std::uint64_t> samples;
-  const auto start = Clock::now();
-  while (result.events < settings.count) {
-    const auto begin = Clock::now();
-    for (std::uint32_t i = 0; i < settings.window; ++i) append(payload.next());
-    commit();
-    result.events += settings.window;
-    samples.push_back(static_cast<std::uint64_t>((Clock::now() - begin).count()));
+class JournalTarget {
+ public:
+  explicit JournalTarget(journal::Journal& log) : log_(log) {}
+  void append(std::span<const std::byte> body) { log_.append_event(1, {body}); }
+  void commit() {
+    const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+    if (const auto result = log_.commit(journal::Durability::synced, now); !result)
+      throw std::runtime_error(result.reason);
   }
-  result.seconds = seconds_since(start);
-  result.latency = percentiles(samples);
-  return result;
-}
+
+ private:
+  journal::Journal& log_;
+};
+
+class RawTarget {
+ public:
+  RawTarget(const std::string& path, std::uint64_t size) : path_(path) {
+    fd_ = ::open(path.c_str(), O_CREAT | O_RDWR | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd_ < 0) throw std::runtime_error("cannot create " + path);
+    const std::vector<char> zeros(1 << 20);
+    for (std::uint64_t at = 0; at < size; at += zeros.size())
+      if (::pwrite(fd_, zeros.data(), zeros.size(), static_cast<off_t>(at)) < 0)
+        throw std::runtime_error("cannot fill " + path);
+    ::fsync(fd_);
+  }
+  ~RawTarget() { ::close(fd_); }
+  RawTarget(const RawTarget&) = delete;
+  RawTarget& operator=(const RawTarget&) = delete;
+
+  void append(std::span<const std::byte> body) {
+    ++number_;
+    std::uint32_t header[4] = {static_cast<std::uint32_t>(body.size()), journal::crc32c(body), 0, 0};
+    std::memcpy(&header[2], &number_, 8);
+    const auto* bytes = reinterpret_cast<const std::byte*>(header);
+    group_.insert(group_.end(), bytes, bytes + sizeof header);
+    group_.insert(group_.end(), body.begin(), body.end());
+  }
+  void commit() {
+    if (::pwrite(fd_, group_.data(), group_.size(), static_cast<off_t>(at_)) < 0 || ::fdatasync(fd_) != 0)
+      throw std::runtime_error("cannot write " + path_);
+    at_ += group_.size();
+    group_.clear();
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  std::vector<std::byte> group_;
+  std::uint64_t at_ = 0;
+  std::uint64_t number_ = 0;
+};
+
+// One target's records and time; the samples are its groups.
+class Run {
+ public:
+  Run(const char* name, const Settings& settings) : payload_(settings.size) {
+    result_.name = name;
+    result_.settings = settings;
+  }
+
+  template <class Target>
+  void group(Target& target) {
+    const auto begin = Clock::now();
+    for (std::uint32_t i = 0; i < result_.settings.window; ++i) target.append(payload_.next());
+    target.commit();
+    const auto end = Clock::now();
+    result_.events += result_.settings.window;
+    result_.seconds += std::chrono::duration<double>(end - begin).count();
+    samples_.push_back(static_cast<std::uint64_t>((end - begin).count()));
+  }
+
+  bool done() const { return result_.events >= result_.settings.count; }
+  Measurement result() {
+    result_.latency = percentiles(samples_);
+    return result_;
+  }
+
+ private:
+  Payload payload_;
+  Measurement result_;
+  std::vector<std::uint64_t> samples_;
+};
 
 Measurement append_to(journal::Journal& log, const char* name, const Settings& settings) {
-  return drive(
-      name, settings, [&](std::span<const std::byte> body) { log.append_event(1, {body}); },
-      [&] {
-        const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
-        if (const auto result = log.commit(journal::Durability::synced, now); !result)
-          throw std::runtime_error(result.reason);
-      });
+  JournalTarget target{log};
+  Run run{name, settings};
+  while (!run.done()) run.group(target);
+  return run.result();
 }
 
 // One segment that holds the whole run, ready before the time runs.
@@ -105,53 +164,25 @@ std::uint64_t sectors_written(const std::string& directory) {
 
 }  // namespace
 
-Measurement journal_append(const Settings& settings) {
+AppendPair append_pair(const Settings& settings) {
   const Scratch scratch;
   const auto log = journal::Journal::open(journal::posix_file_system(), scratch.path(), one_segment(settings));
+  JournalTarget ours{*log};
+  RawTarget baseline{scratch.path() + "/raw", (settings.count + settings.window) * (settings.size + 16ull)};
   ::sync();
-  return append_to(*log, "journal append", settings);
+  Run journal{"journal append", settings};
+  Run raw{"raw append", settings};
+  while (!journal.done()) {
+    journal.group(ours);
+    raw.group(baseline);
+  }
+  return {journal.result(), raw.result()};
 }
 
 Measurement journal_append_segments(const Settings& settings) {
   const Scratch scratch;
   const auto log = journal::Journal::open(journal::posix_file_system(), scratch.path());
   return append_to(*log, "journal append, default segments", settings);
-}
-
-Measurement raw_append(const Settings& settings) {
-  const Scratch scratch;
-  const auto path = scratch.path() + "/raw";
-  const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_TRUNC | O_CLOEXEC, 0640);
-  if (fd < 0) throw std::runtime_error("cannot create " + path);
-  const std::vector<char> zeros(1 << 20);
-  const std::uint64_t size = (settings.count + settings.window) * (settings.size + 16ull);
-  for (std::uint64_t at = 0; at < size; at += zeros.size())
-    if (::pwrite(fd, zeros.data(), zeros.size(), static_cast<off_t>(at)) < 0)
-      throw std::runtime_error("cannot fill " + path);
-  ::fsync(fd);
-  ::sync();
-  std::vector<std::byte> group;
-  group.reserve(settings.window * (settings.size + 16ull));
-  std::uint64_t at = 0;
-  std::uint64_t number = 0;
-  auto result = drive(
-      "raw append", settings,
-      [&](std::span<const std::byte> body) {
-        ++number;
-        std::uint32_t header[4] = {static_cast<std::uint32_t>(body.size()), journal::crc32c(body), 0, 0};
-        std::memcpy(&header[2], &number, 8);
-        const auto* bytes = reinterpret_cast<const std::byte*>(header);
-        group.insert(group.end(), bytes, bytes + sizeof header);
-        group.insert(group.end(), body.begin(), body.end());
-      },
-      [&] {
-        if (::pwrite(fd, group.data(), group.size(), static_cast<off_t>(at)) < 0 || ::fdatasync(fd) != 0)
-          throw std::runtime_error("cannot write " + path);
-        at += group.size();
-        group.clear();
-      });
-  ::close(fd);
-  return result;
 }
 
 Measurement journal_open(const Settings& settings) {

@@ -7,14 +7,19 @@
 
 namespace laban::bench {
 
-// Settings: count and size of the records, window is how many of them share a sync. Both run in a directory of their own
-// below the working directory, into a file that was filled with zeros before the time runs, as a log has it ready.
+// Settings: count and size of the records, window is how many of them share a sync. All run in a directory of their own
+// below the working directory.
 
-// The journal: group, header, chain of checksums, index, fdatasync a group.
-Measurement journal_append(const Settings& settings);
+// The journal (group, header, chain of checksums, index, fdatasync a group) and a bare file (sixteen bytes and a CRC32C a
+// record, fdatasync a group), both filled with zeros before the time runs, as a log has it ready. They take turns group by
+// group, so that a disk whose speed changes from second to second changes it for both.
+struct AppendPair {
+  Measurement journal;
+  Measurement raw;
 
-// A file: sixteen bytes and a CRC32C a record, fdatasync a group. Nothing else.
-Measurement raw_append(const Settings& settings);
+  double ratio() const { return raw.per_second() > 0 ? journal.per_second() / raw.per_second() : 0; }
+};
+AppendPair append_pair(const Settings& settings);
 
 // The journal with segments of the default size, filled by its helper thread while the time runs.
 Measurement journal_append_segments(const Settings& settings);

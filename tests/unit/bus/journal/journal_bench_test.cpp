@@ -9,7 +9,9 @@ TEST_CASE("bench: the log's append and its baseline write what they were told") 
   Settings settings;
   settings.count = 2'000;
   settings.window = 100;
-  for (const auto& run : {journal_append(settings), raw_append(settings), journal_append_segments(settings)}) {
+  const auto pair = append_pair(settings);
+  CHECK(pair.ratio() > 0);
+  for (const auto& run : {pair.journal, pair.raw, journal_append_segments(settings)}) {
     CHECK(run.events == 2'000);
     CHECK(run.seconds > 0);
     CHECK(run.latency.p50 > 0);
