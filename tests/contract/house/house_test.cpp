@@ -97,7 +97,7 @@ bool is_system_header(const std::string& include) {
   if (include.find('.') == std::string::npos) return true;
   static const std::set<std::string> posix{"unistd.h",  "fcntl.h", "poll.h",      "pthread.h",   "signal.h",
                                            "dirent.h",  "errno.h", "nmmintrin.h", "immintrin.h", "cpuid.h",
-                                           "termios.h", "spawn.h", "ftw.h",       "time.h"};
+                                           "termios.h", "spawn.h", "ftw.h",       "iconv.h",     "time.h"};
   return posix.contains(include);
 }
 
