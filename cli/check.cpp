@@ -1,4 +1,5 @@
 // cli/check.cpp - `laban check`: what is right and wrong with definitions, one line a finding.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -77,11 +78,13 @@ void print_summary(const std::string& file, const DefinitionFile& read, std::opt
 int check(const Settings& settings) {
   int worst = exit_ok;
   for (const auto& file : settings.files) {
-    const DefinitionFile read = monitor::read_definition(std::filesystem::path{file});
+    const auto [read, sound] = monitor::check_definition(std::filesystem::path{file});
     for (const auto& finding : read.findings) print(finding, settings.json);
-    const std::optional<bool> sound;
     print_summary(file, read, sound, settings.json);
-    if (has_errors(read.findings)) worst = exit_unusable;
+    if (sound == false)
+      worst = std::max(worst, exit_not_so);
+    else if (has_errors(read.findings))
+      worst = exit_unusable;
   }
   return worst;
 }

@@ -102,4 +102,47 @@ LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLi
   return load_definitions(bytes, path.string(), limits, participants);
 }
 
+// True only if all are, false if one is not.
+static void join(std::optional<bool>& all, std::optional<bool> one, bool first) {
+  if (first)
+    all = one;
+  else if (all && !(one && *one))
+    all = all == false ? all : one;
+  else if (!all && one == false)
+    all = false;
+}
+
+CheckedFile check_definition(const std::filesystem::path& path, const SoundnessLimits& limits) {
+  CheckedFile out;
+  const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.read.findings);
+  if (has_errors(out.read.findings)) return out;
+  const auto look_at = [&](const Net& net, const ProcessModel* model, bool first) {
+    const SoundnessReport report = check_soundness(net, model, limits);
+    for (Finding& finding : findings_of(report, model)) {
+      if (finding.at.file.empty()) finding.at.file = path.string();
+      out.read.findings.push_back(std::move(finding));
+    }
+    join(out.sound, report.sound, first);
+  };
+  if (form_of(path.string(), bytes) == DefinitionForm::pnml) {
+    PnmlFile pnml = read_pnml(bytes, path.string());
+    out.read.findings = std::move(pnml.findings);
+    if (!pnml.net) return out;
+    out.read.element_counts["place"] = static_cast<std::uint32_t>(pnml.net->places.size());
+    out.read.element_counts["transition"] = static_cast<std::uint32_t>(pnml.net->transitions.size());
+    look_at(*pnml.net, nullptr, true);
+    return out;
+  }
+  out.read = read_definition(bytes, path.string());
+  if (has_errors(out.read.findings)) return out;
+  bool first = true;
+  for (const ProcessModel& model : out.read.models) {
+    const Net net = compile(model, out.read.findings);
+    out.read.approximate |= net.approximate;
+    look_at(net, &model, first);
+    first = false;
+  }
+  return out;
+}
+
 }  // namespace laban::monitor

@@ -3,12 +3,14 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "monitor/core/definition.hpp"
 #include "monitor/core/process_model.hpp"
+#include "monitor/core/soundness.hpp"
 #include "monitor/edge/bpmn/read_bpmn.hpp"
 
 namespace laban::monitor {
@@ -37,5 +39,12 @@ LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLi
                             Participants participants = Participants::joined);
 LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits = {},
                             Participants participants = Participants::joined);
+
+// A file with all that can be said of it before it is used: syntax, mapping and soundness.
+struct CheckedFile {
+  DefinitionFile read;        // a PNML file has no models, its places and transitions are counted
+  std::optional<bool> sound;  // of all its processes; none where it was not decided
+};
+CheckedFile check_definition(const std::filesystem::path& path, const SoundnessLimits& limits = {});
 
 }  // namespace laban::monitor

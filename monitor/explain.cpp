@@ -11,8 +11,7 @@ std::string quoted(const std::string& name) {
   return "“" + name + "”";
 }
 
-}  // namespace
-
+// "“a”, “b” or “c”", at most five of them.
 std::string listed(const std::vector<std::string>& names, const char* last_word) {
   constexpr std::size_t most = 5;
   std::string out;
@@ -25,7 +24,8 @@ std::string listed(const std::vector<std::string>& names, const char* last_word)
   return out;
 }
 
-std::vector<std::string> publishers_of(const ProcessModel& model, const std::vector<std::string>& steps) {
+// Who may say one of the steps, where the definition names it.
+std::vector<std::string> publishers(const ProcessModel& model, const std::vector<std::string>& steps) {
   std::vector<std::string> out;
   for (const auto& node : model.nodes) {
     if (std::find(steps.begin(), steps.end(), node.name) == steps.end()) continue;
@@ -36,11 +36,9 @@ std::vector<std::string> publishers_of(const ProcessModel& model, const std::vec
   return out;
 }
 
-namespace {
-
 std::string awaited(const InstanceView& instance, const ProcessModel& model) {
   if (instance.expected.empty()) return "nothing more is required";
-  const auto from = publishers_of(model, instance.expected);
+  const auto from = publishers(model, instance.expected);
   std::string out = "waits for " + listed(instance.expected, "or");
   if (!from.empty()) out += " from " + listed(from, "or");
   return out;

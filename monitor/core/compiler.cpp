@@ -21,6 +21,9 @@ Net Compiler::compile() {
   for (NodeIndex node = 0; node < model_.nodes.size(); ++node) add_node(node);
   add_idle_handlers();
   watch_joins();
+  for (const Node& node : model_.nodes)
+    if (node.body != no_index && node.repeats == Repeats::parallel_instances)
+      for (PlaceIndex place : within(node.body)) net_.places[place].many = true;
   net_.initial.resize(net_.places.size(), 0);
   return std::move(net_);
 }
@@ -57,7 +60,10 @@ void Compiler::add_steps() {
 }
 
 PlaceIndex Compiler::add_place(const std::string& name, ScopeIndex scope, NodeIndex at) {
-  net_.places.push_back({name, true, false, 0});
+  Place place;
+  place.name = name;
+  place.node = at;
+  net_.places.push_back(std::move(place));
   net_.initial.push_back(0);
   at_.push_back(at);
   scope_of_place_.push_back(scope);

@@ -57,9 +57,11 @@ struct InclusiveJoin {
 
 struct Place {
   std::string name;
-  bool counts = true;        // false: bookkeeping that may be left over at a proper end
-  bool saturates = false;    // holds one token at most, further ones vanish
-  std::uint8_t outcome = 0;  // 1 + Outcome, for the mark that an end event leaves
+  bool counts = true;         // false: bookkeeping that may be left over at a proper end
+  bool saturates = false;     // holds one token at most, further ones vanish
+  bool many = false;          // more than one token is meant: several instances of a sub-process at a time
+  NodeIndex node = no_index;  // where its tokens stand
+  std::uint8_t outcome = 0;   // 1 + Outcome, for the mark that an end event leaves
 };
 
 struct Net {

@@ -98,8 +98,7 @@ class Event {
 };
 
 // An event to be published; also how an event is kept beyond its handler. Plain data, empty means unset: the
-// bus fills id, source, time, exchange (amq.topic) and routingkey (the type) where they are empty. AMQP's default
-// exchange, which leads to the queue that the routing key names, is called amq.default here.
+// bus fills id, source, time, exchange (amq.topic) and routingkey (the type) where they are empty.
 struct NewEvent {
   std::string id;
   std::string source;

@@ -134,7 +134,7 @@ void Reader::add_place(const pugi::xml_node& node) {
   const std::string id = node.attribute("id").value();
   if (!places_.emplace(id, static_cast<PlaceIndex>(net_.places.size())).second)
     return error(node, "twice", "a second place with the id '" + quoted(id) + "'");
-  net_.places.push_back({id, true, false, 0});
+  net_.places.emplace_back().name = id;
   const unsigned held = tokens(label(node, "initialMarking"));
   if (held > max_tokens)
     error(node, "tokens", "more than " + std::to_string(max_tokens) + " tokens on one place are not followed");

@@ -154,7 +154,7 @@ inline monitor::Net random_net(std::mt19937_64& random, bool special) {
   Net net;
   const unsigned places = 4 + up_to(4), transitions = 5 + up_to(7), names = 2 + up_to(2);
   for (unsigned i = 0; i < places; ++i) {
-    net.places.push_back({"p" + std::to_string(i), true, false, 0});
+    net.places.emplace_back().name = "p" + std::to_string(i);
     net.initial.push_back(i == 0 || up_to(5) == 0 ? 1 : 0);
   }
   for (unsigned i = 0; i < names; ++i) {
