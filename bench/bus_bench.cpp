@@ -26,7 +26,7 @@ void run_hub(Slot& slot, const std::string& directory, bool sync) {
   options.listen = "tcp://127.0.0.1:0";
   options.data = directory;
   options.http.clear();
-  options.sync = sync;
+  options.sync = sync ? SyncMode::group : SyncMode::off;
   const auto stop = stop_on_signal();
   Hub hub{options};
   hub.start();

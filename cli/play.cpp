@@ -43,6 +43,12 @@ struct Recorded {
   std::optional<LogTime> time;
 };
 
+std::string located(const monitor::Finding& finding) {
+  std::string place = finding.at.file;
+  if (finding.at.line > 0) place += ':' + std::to_string(finding.at.line) + ':' + std::to_string(finding.at.column);
+  return place + ": " + finding.message;
+}
+
 // The whole log in memory, because traces of a file follow each other and instances of a bus overlap.
 class Recording : public monitor::LogSink {
  public:
@@ -53,15 +59,14 @@ class Recording : public monitor::LogSink {
   void end_trace() override {}
   void warning(const monitor::Finding& finding) override {
     if (++warnings_ > warnings_max) return;
-    std::cerr << finding.at.file << ':' << finding.at.line << ':' << finding.at.column
-              << ": warning: " << finding.message << '\n';
+    std::cerr << "laban play: warning: " << located(finding) << '\n';
   }
 
   // As it happened: by time over all traces, in file order within a trace. File order where a time is missing.
   void put_in_order() {
+    if (std::any_of(events_.begin(), events_.end(), [](const Recorded& event) { return !event.time; })) return;
     std::vector<LogTime> newest(traces_.size(), LogTime::min());
     for (auto& event : events_) {
-      if (!event.time) return;
       newest[event.trace] = std::max(newest[event.trace], *event.time);
       event.time = newest[event.trace];
     }
@@ -87,9 +92,7 @@ class Recording : public monitor::LogSink {
 std::map<std::string, std::string> publishers_in(const std::string& file) {
   const auto definition = monitor::read_definition(std::filesystem::path{file});
   for (const auto& finding : definition.findings)
-    if (finding.severity == monitor::Severity::error)
-      throw Error(Errc::malformed, finding.at.file + ':' + std::to_string(finding.at.line) + ": " + finding.message +
-                                       ": see laban check " + file);
+    if (finding.severity == monitor::Severity::error) throw Error(Errc::malformed, located(finding));
   std::map<std::string, std::string> publishers;
   for (const auto& model : definition.models)
     for (const auto& node : model.nodes)

@@ -77,8 +77,7 @@ int ps(const Settings& settings) {
     std::cout << page.dump() << '\n';
     return exit_ok;
   }
-  std::vector<std::vector<std::string>> rows{
-      {"INSTANCE", "PROCESS", "STATE", "LAST STEP", "AT STEP FOR", "AGE", "NOTES"}};
+  std::vector<std::vector<std::string>> rows{{"INSTANCE", "PROCESS", "STATE", "LAST STEP", "SINCE", "AGE", "NOTES"}};
   for (const auto& row : page.at("instances")) rows.push_back(cells(row));
   std::cout << table(rows);
   const auto total = page.at("total").get<std::size_t>();

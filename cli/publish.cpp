@@ -116,6 +116,11 @@ std::string text_of(const ordered_json& line, const char* name, const std::strin
   return place->get<std::string>();
 }
 
+// The default exchange has no name on the wire; here an empty one is said, not forgotten.
+std::string exchange_of(const std::string& said) {
+  return said.empty() ? "amq.default" : said;
+}
+
 NewEvent event_of(const std::string& text, const Settings& settings, Types& types) {
   const auto line = ordered_json::parse(text, nullptr, false);
   if (!line.is_object()) {
@@ -133,7 +138,7 @@ NewEvent event_of(const std::string& text, const Settings& settings, Types& type
   if (!line.contains("key")) throw Error(Errc::malformed, "\"key\" is missing: say the routing key");
   NewEvent event;
   event.routingkey = text_of(line, "key");
-  event.exchange = text_of(line, "exchange", settings.exchange);
+  event.exchange = exchange_of(text_of(line, "exchange", settings.exchange));
   event.correlationid = text_of(line, "process", settings.process);
   event.id = text_of(line, "id");
   event.subject = text_of(line, "subject");
@@ -169,7 +174,7 @@ int publish_one(const Settings& settings) {
   Types types;
   NewEvent event;
   event.routingkey = settings.key;
-  event.exchange = settings.exchange;
+  event.exchange = exchange_of(settings.exchange);
   event.correlationid = settings.process;
   set_payload(event, settings.type, settings.data, settings.hub, types);
   Bus bus{bus_options(settings)};

@@ -40,7 +40,7 @@ void print(const Json& shown) {
   std::vector<std::vector<std::string>> rows{{"TIME", "AFTER", "EVENT", "STEP", "SOURCE", "OFFSET"}};
   std::string before;
   for (const auto& event : shown.at("events")) {
-    const std::string time = text_of(event, "time");
+    const std::string time = text_of(event, "recordedtime");
     const std::string step = text_of(event, "step");
     rows.push_back({time, before.empty() ? "" : "+" + time_between(before, time), text_of(event, "type"),
                     step.empty() ? "-" : step, text_of(event, "source"), event.at("offset").dump()});

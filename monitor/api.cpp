@@ -338,6 +338,75 @@ HttpResponse Api::instance(const HttpRequest& request) const {
   return answer(out);
 }
 
+// What waits, by where it waits: one row a step at which live instances are stuck or late, the most first.
+HttpResponse Api::problems(const HttpRequest& request) const {
+  refuse_past(request);
+  const Published at = now(board_);
+  std::vector<Json> rows;
+  for (const auto& definition : at.counts->definitions) {
+    const DefinitionFacts& facts = *definition->facts;
+    const auto entry = catalogue_.find(facts.index);
+    for (std::uint16_t step = 0; step < facts.step_names.size(); ++step) {
+      for (const std::uint8_t flag : {flag_stuck, flag_late}) {
+        const Tokens& tokens = definition->statistics.tokens[step];
+        const std::uint64_t count = flag == flag_stuck ? tokens.stuck : tokens.late;
+        if (count == 0) continue;
+        ListQuery query;
+        query.limit = 1;
+        for (std::size_t i = 0; i < buckets; ++i) {
+          const Bucket bucket = bucket_at(i);
+          if (!is_live(bucket.state) || (bucket.flags & flag) == 0) continue;
+          query.parts.push_back({facts.index, bucket, definition->statistics.instances[i], {step}});
+        }
+        const ListPage page = at.view->list(query);
+        if (page.rows.empty()) continue;
+        const auto stored = at.view->instance(page.rows.front().name);
+        const auto seen = stored ? catalogue_.read(facts.index, stored->bytes) : std::nullopt;
+        if (!seen) continue;
+        const auto silent = std::max(at.counts->hub_time, seen->last_event_at) - seen->last_event_at;
+        const auto from = publishers_of(entry->model, seen->expected);
+        std::string text = std::to_string(count) + (count == 1 ? " instance" : " instances") + " of " + facts.name +
+                           (flag == flag_stuck ? " stuck after " : " late after ") + facts.step_names[step];
+        if (!seen->expected.empty()) text += ", waiting for " + listed(seen->expected, "or");
+        if (!from.empty()) text += " from " + listed(from, "or");
+        text += "; the oldest silent for " + in_words(silent);
+        rows.push_back({{"kind", flag == flag_stuck ? "stuck" : "late"},
+                        {"definition", facts.id},
+                        {"version", facts.version},
+                        {"step", facts.step_names[step]},
+                        {"count", count},
+                        {"waitsFor", seen->expected},
+                        {"from", from},
+                        {"since", json_time(seen->last_event_at)},
+                        {"sample", id_of(page.rows.front().name, *at.counts, *at.view)},
+                        {"text", text}});
+      }
+    }
+    const std::uint64_t deviating = definition->statistics.count(Verdict::deviating);
+    if (deviating == 0) continue;
+    Json kinds = Json::object();
+    std::string text;
+    for (std::size_t i = 0; i < deviation_kinds; ++i) {
+      const std::uint64_t count = definition->totals.deviations[i];
+      if (count == 0) continue;
+      kinds[std::string(word(static_cast<DeviationKind>(i)))] = count;
+      text +=
+          (text.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(word(static_cast<DeviationKind>(i)));
+    }
+    rows.push_back({{"kind", "deviating"},
+                    {"definition", facts.id},
+                    {"version", facts.version},
+                    {"count", deviating},
+                    {"deviations", kinds},
+                    {"text", std::to_string(deviating) + (deviating == 1 ? " instance" : " instances") + " of " +
+                                 facts.name + " deviate: " + (text.empty() ? "not settled yet" : text)}});
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
+    return a["count"].get<std::uint64_t>() > b["count"].get<std::uint64_t>();
+  });
+  return answer({{"offset", at.counts->offset}, {"problems", std::move(rows)}});
+}
+
 std::string Api::status_json(const Published& at) const {
   return dump(json_status(at, version_));
 }

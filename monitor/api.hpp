@@ -20,6 +20,7 @@ class Api {
   HttpResponse definitions(const HttpRequest& request) const;
   HttpResponse definition(const HttpRequest& request) const;  // captures: id
   HttpResponse instances(const HttpRequest& request) const;
+  HttpResponse problems(const HttpRequest& request) const;
   HttpResponse instance(const HttpRequest& request) const;  // captures: id
 
   // The same as compact JSON, for the stream.

@@ -163,8 +163,9 @@ Json json_definition(const DefinitionCounts& counts) {
   Json at = Json::object();
   for (std::size_t i = 0; i < facts.step_ids.size(); ++i) {
     const Tokens& tokens = counts.statistics.tokens[i];
-    if (tokens.live > 0)
-      at[facts.step_ids[i]] = {{"live", tokens.live}, {"stuck", tokens.stuck}, {"late", tokens.late}};
+    const std::uint64_t passed = counts.statistics.passed[i];
+    if (tokens.live == 0 && passed == 0) continue;
+    at[facts.step_ids[i]] = {{"live", tokens.live}, {"stuck", tokens.stuck}, {"late", tokens.late}, {"passed", passed}};
   }
   out["tokens"] = std::move(at);
   return out;

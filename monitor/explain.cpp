@@ -11,7 +11,8 @@ std::string quoted(const std::string& name) {
   return "“" + name + "”";
 }
 
-// "“a”, “b” or “c”", at most five of them.
+}  // namespace
+
 std::string listed(const std::vector<std::string>& names, const char* last_word) {
   constexpr std::size_t most = 5;
   std::string out;
@@ -24,8 +25,7 @@ std::string listed(const std::vector<std::string>& names, const char* last_word)
   return out;
 }
 
-// Who may say one of the steps, where the definition names it.
-std::vector<std::string> publishers(const ProcessModel& model, const std::vector<std::string>& steps) {
+std::vector<std::string> publishers_of(const ProcessModel& model, const std::vector<std::string>& steps) {
   std::vector<std::string> out;
   for (const auto& node : model.nodes) {
     if (std::find(steps.begin(), steps.end(), node.name) == steps.end()) continue;
@@ -36,9 +36,11 @@ std::vector<std::string> publishers(const ProcessModel& model, const std::vector
   return out;
 }
 
+namespace {
+
 std::string awaited(const InstanceView& instance, const ProcessModel& model) {
   if (instance.expected.empty()) return "nothing more is required";
-  const auto from = publishers(model, instance.expected);
+  const auto from = publishers_of(model, instance.expected);
   std::string out = "waits for " + listed(instance.expected, "or");
   if (!from.empty()) out += " from " + listed(from, "or");
   return out;

@@ -88,6 +88,7 @@ struct Bus::Impl {
     if (event.source.empty()) event.source = options.service;
     if (event.time == Timestamp{}) event.time = std::chrono::system_clock::now();
     if (event.exchange.empty()) event.exchange = "amq.topic";
+    if (event.exchange == "amq.default") event.exchange.clear();
     if (event.routingkey.empty()) event.routingkey = event.type;
     if (in_handler() && event.correlationid.empty() && event.causationid.empty()) {
       event.correlationid = current->correlationid();

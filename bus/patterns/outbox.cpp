@@ -28,7 +28,7 @@ Outbox::Outbox(Database& database) : database_(database) {
       "CREATE TABLE IF NOT EXISTS laban_outbox("
       " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, type TEXT NOT NULL,"
       " correlationid TEXT NOT NULL, envelope BLOB NOT NULL, refused TEXT);"
-      "CREATE TABLE IF NOT EXISTS laban_producer(base INTEGER NOT NULL)");
+      "CREATE TABLE IF NOT EXISTS laban_producer(base INTEGER NOT NULL, said INTEGER NOT NULL)");
   base_ = database_.first<std::int64_t>("SELECT base FROM laban_producer");
   newest_ = highest_number(database_);
   unsaid_ = database_.first<std::int64_t>("SELECT count(*) FROM laban_outbox WHERE refused IS NULL").value_or(0);
@@ -46,30 +46,32 @@ void Outbox::committed() {
   newest_ = highest;
 }
 
-// The hub knows which sequences of this producer it has stored: what a crash left open is settled by asking,
-// not by guessing.
+// The hub knows which sequences of this producer it has stored: what a crash left open is settled by asking, not by
+// guessing. If it has one that this database never said, the database was put back from a backup.
 bool Outbox::meet(Bus& bus) {
   if (met_) return true;
   const auto stored = bus.last_sequence(std::chrono::milliseconds{0});
   if (!stored) return false;
   const auto last = static_cast<std::int64_t>(*stored);
-  database_.execute("BEGIN IMMEDIATE");
   if (!base_) {
+    database_.run("INSERT INTO laban_producer(base, said) VALUES (?, 0)", last);
     base_ = last;
-    database_.run("INSERT INTO laban_producer(base) VALUES (?)", last);
   }
-  const std::int64_t known = last - *base_;
-  if (known > newest_) {
-    database_.execute("ROLLBACK");
-    throw Error(Errc::storage, database_.file().string() + " is older than the hub's log (" + std::to_string(newest_) +
-                                   " facts said, the hub has " + std::to_string(known) + "): put back the newer file");
-  }
-  database_.run("DELETE FROM laban_outbox WHERE number <= ? AND refused IS NULL", known);
-  database_.execute("COMMIT");
-  unsaid_ = database_.first<std::int64_t>("SELECT count(*) FROM laban_outbox WHERE refused IS NULL").value_or(0);
-  next_ = std::max<std::int64_t>(known, 0) + 1;
+  const auto said = database_.first<std::int64_t>("SELECT said FROM laban_producer").value_or(0);
+  if (last - *base_ > said)
+    throw Error(Errc::storage, database_.file().string() + " is older than the hub's log (" + std::to_string(said) +
+                                   " facts said, the hub has " + std::to_string(last - *base_) +
+                                   "): put back the newer file");
+  database_.run("UPDATE laban_producer SET said = ?", newest_);
+  // Rows that are still here are said again, also those that it has stored: it answers which it has, and which it refused.
   met_ = true;
   return true;
+}
+
+void Outbox::mark_said() {
+  if (!met_) return;
+  const auto highest = highest_number(database_);
+  if (highest != newest_) database_.run("UPDATE laban_producer SET said = ?", highest);
 }
 
 void Outbox::say(Bus& bus) {

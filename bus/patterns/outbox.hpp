@@ -22,6 +22,10 @@ class Outbox {
   // Writes a finished event down. Call in a transaction.
   static void put(Database& database, const NewEvent& event);
 
+  // Notes that the rows of the caller's transaction may be said as soon as it is committed; call last in it. Rows that
+  // were never said are thereby told from those of a database that is older than the hub's log.
+  void mark_said();
+
   // Counts what the last commit has added.
   void committed();
 

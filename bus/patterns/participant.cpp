@@ -92,6 +92,7 @@ struct Participant::Impl {
     try {
       outbox.forget();
       stats.forgotten += static_cast<std::uint64_t>(inbox.forget());
+      outbox.mark_said();
       database.execute("COMMIT");
     } catch (const std::exception& error) {
       lost = error.what();

@@ -33,7 +33,7 @@ export function definition(main, { argument: id, parameters, signal, go }) {
       key = `${full.id}@${full.version}`;
       setText(title, full.name || full.id);
       fill(notes, h('span.version', null, `v ${full.version}`),
-        full.sound === true ? pill('completed', 'sound') : full.sound === false ? pill('failed', 'not sound') : pill('incomplete', 'soundness not decided'),
+        full.sound === true ? pill('completed', 'sound') : full.sound === false ? pill('failed', 'not sound') : null,
         full.approximate ? pill('late', 'approximate') : null);
       svg ??= diagram(full.drawing, { name: full.name, onNode: (node) => go(listLink({ definition: id, step: node.step, state: 'live' })) });
       fill(picture, svg ?? h('p.muted', null, 'This definition has no drawing.'));

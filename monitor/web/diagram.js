@@ -9,8 +9,9 @@ function wrap(text, width, lines, font) {
   canvas.font = font;
   const out = [];
   let line = '';
-  for (const word of text.split(/\s+/)) {
-    const longer = line ? `${line} ${word}` : word;
+  // Names of events are broken after their dots, other names between words.
+  for (const word of text.split(/\s+|(?<=[._\-/:])(?=\S)/)) {
+    const longer = line ? `${line}${/[._\-/:]$/.test(line) ? '' : ' '}${word}` : word;
     if (canvas.measureText(longer).width <= width || !line) {
       line = longer;
     } else {
@@ -169,6 +170,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
   const box = bounds(drawing);
   const svg = h('svg.diagram', { viewBox: `${box.left} ${box.top} ${box.width} ${box.height}`, role: 'group', 'aria-label': `Diagram of ${name ?? 'the process'}` });
   svg.style.maxWidth = `${Math.round(box.width * 1.25)}px`;
+  svg.style.minWidth = `${Math.round(box.width * 0.62)}px`;  // below that names cannot be read: scroll instead
   const hatch = h('pattern', { id: 'hatch', width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' }, h('line', { x1: 0, y1: 0, x2: 0, y2: 6 }));
   svg.append(h('defs', null, hatch));
   for (const part of drawing.areas ?? []) svg.append(h('g', null, area(part)));
@@ -227,12 +229,27 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
     }
   }
 
+  // How often a step showed, small and quiet under its name.
+  function total(entry, passed) {
+    if (!entry.total) {
+      const { x, y, width, height } = entry.node;
+      entry.total = h('text.total', { x: x + width - 7, y: y + height - 7, 'text-anchor': 'end' });
+      entry.element.append(entry.total);
+    }
+    setText(entry.total, passed ? short(passed) : '');
+  }
+
   svg.counts = (live) => {
     for (const [id, entry] of nodes) {
       const tokens = live.get(id) ?? {};
       const { x, y, width } = entry.node;
       const kind = tokens.stuck ? 'stuck' : tokens.late ? 'late' : 'running';
       entry.element.classList.toggle('waiting', Boolean(tokens.live));
+      entry.element.classList.toggle('hangs', kind !== 'running');
+      const passed = tokens.passed ?? 0;
+      if (entry.passed !== undefined && passed > entry.passed) flash(entry.element);
+      entry.passed = passed;
+      if (entry.node.step && !entry.node.kind.endsWith('_event')) total(entry, passed);
       badge(entry, 'tokens', tokens.live ? short(tokens.live) : '', kind, x + width - 4, y);
     }
   };
@@ -300,4 +317,41 @@ export function takenFlows(drawing, doneInOrder) {
     doneAt.set(id, index);
   });
   return { taken, passed };
+}
+
+// The end that an instance reached: from its last step forward over silent nodes, where only one way leads there.
+export function reachedEnd(drawing, last) {
+  const nodes = new Map(drawing.nodes.map((node) => [node.id, node]));
+  const flows = [];
+  const silent = [];
+  for (let id = last, steps = 0; steps < 20; ++steps) {
+    const out = drawing.flows.filter((flow) => flow.from === id);
+    if (out.length !== 1) return { flows: [], silent: [] };
+    const next = nodes.get(out[0].to);
+    if (!next || (next.step && !next.optional)) return { flows: [], silent: [] };
+    flows.push(out[0].id);
+    silent.push(next.id);
+    if (next.kind === 'end_event') return { flows, silent };
+    id = next.id;
+  }
+  return { flows: [], silent: [] };
+}
+
+// The steps that come next after any of these nodes, over silent nodes and what attaches to them.
+export function reachable(drawing, from) {
+  const nodes = new Map(drawing.nodes.map((node) => [node.id, node]));
+  const found = new Set();
+  const seen = new Set(from);
+  const queue = [...from];
+  while (queue.length) {
+    const id = queue.pop();
+    for (const flow of drawing.flows) {
+      if (flow.from !== id || seen.has(flow.to)) continue;
+      seen.add(flow.to);
+      const next = nodes.get(flow.to);
+      if (next?.step) found.add(next.id);
+      if (!next?.step || next.optional) queue.push(flow.to);
+    }
+  }
+  return found;
 }

@@ -1,6 +1,6 @@
 // monitor/web/instance.js - one instance: what the verdict is and why, where it is, what happened, what comes next.
 import { get, live } from './api.js';
-import { diagram, takenFlows } from './diagram.js';
+import { diagram, reachable, reachedEnd, takenFlows } from './diagram.js';
 import { h, fill, setText } from './dom.js';
 import { between, clock, count, liveStates, plural, seconds, since } from './format.js';
 import { age, atStep, definitionLink, failure, listLink, marks, pill, when } from './parts.js';
@@ -82,8 +82,8 @@ export function instance(main, { argument: id, parameters, signal, go }) {
   function paintFacts() {
     const fact = (name, value) => h('div', null, h('dt', null, name), h('dd', null, value));
     fill(facts,
-      shown.steps.length ? fact(shown.steps.length > 1 ? 'Waits at' : 'Waits at', shown.steps.join(', ')) : null,
-      liveStates.includes(shown.state) ? fact('At step for', h('span.tick-at', null, atStep(shown))) : null,
+      shown.steps.length ? fact(shown.steps.length > 1 ? 'Last steps' : 'Last step', shown.steps.join(', ')) : null,
+      liveStates.includes(shown.state) ? fact('Since', h('span.tick-at', null, atStep(shown))) : null,
       fact('Started', when(shown.startedAt)),
       shown.endedAt ? fact('Ended', when(shown.endedAt)) : fact('Last event', when(shown.lastEventAt)),
       fact(shown.endedAt ? 'Took' : 'Age', h('span.tick-age', null, age(shown))));
@@ -119,10 +119,10 @@ export function instance(main, { argument: id, parameters, signal, go }) {
     const open = new Set([...events.querySelectorAll('details[open]')].map((d) => d.dataset.offset));
     let before = null;
     fill(events, shown.events.map((event) => {
-      const gap = before ? between(before, event.time) : undefined;
-      before = event.time;
+      const gap = before ? between(before, event.recordedtime) : undefined;
+      before = event.recordedtime;
       return h('tr', { class: wrong.has(event.offset) ? 'wrong' : '', id: `event-${event.offset}` },
-        h('td', null, h('time', { datetime: event.time, title: event.time }, clock(event.time))),
+        h('td', null, h('time', { datetime: event.recordedtime, title: `recorded ${event.recordedtime}, said to be of ${event.time}` }, clock(event.recordedtime))),
         h('td.number.muted', null, gap === undefined ? '' : `+${seconds(gap)}`),
         h('td', null, h('b', null, event.type), h('div.muted.small', { title: 'event id' }, event.id)),
         h('td', null, event.step ?? h('span.muted', null, '–')),
@@ -161,18 +161,36 @@ function marksOf(shown, drawing) {
   const idOf = (name) => byName.get(name);
   const order = shown.events.map((event) => event.node ?? idOf(event.step)).filter(Boolean);
   const { taken, passed } = takenFlows(drawing, order);
+  if (shown.endedAt && order.length) {
+    const end = reachedEnd(drawing, order.at(-1));
+    end.flows.forEach((id) => taken.add(id));
+    end.silent.forEach((id) => passed.add(id));
+  }
   const passes = new Map();
   for (const id of order) passes.set(id, (passes.get(id) ?? 0) + 1);
   const live = liveStates.includes(shown.state);
   const wrong = new Set(shown.deviations.flatMap((d) => [...(d.missing ?? []), d.event]).map(idOf).filter(Boolean));
   return {
     done: new Set([...order, ...passed]),
-    active: new Set(live ? shown.steps.map(idOf) : []),
-    expected: new Set(live ? shown.expected.map(idOf) : []),
+    active: new Set(live ? lastNodes(shown, idOf) : []),
+    expected: new Set(live ? nextNodes(shown, drawing, order) : []),
     wrong,
     undone: new Set((shown.compensation?.undone ?? []).map(idOf)),
     owed: new Set((shown.compensation?.owed ?? []).map(idOf)),
     taken,
     passes,
   };
+}
+
+// The nodes of its last steps: of several with one name the one that an event was matched with.
+function lastNodes(shown, idOf) {
+  return shown.steps.map((step) => shown.events.findLast((event) => event.step === step)?.node ?? idOf(step));
+}
+
+// The nodes that are expected: of several with one name those that its last steps lead to, where the drawing tells.
+function nextNodes(shown, drawing, order) {
+  const wanted = drawing.nodes.filter((node) => shown.expected.includes(node.step)).map((node) => node.id);
+  const near = reachable(drawing, lastNodes(shown, () => order.at(-1)));
+  const told = wanted.filter((id) => near.has(id));
+  return told.length ? told : wanted;
 }

@@ -35,7 +35,7 @@ export function instances(main, { parameters, signal, go }) {
     h('h1', null, 'Instances'), chips,
     h('div.bar', null, process, sort, extras, found), notice,
     h('div.scroll', null, h('table.instances', null,
-      h('thead', null, h('tr', null, ['Instance', 'Process', 'State', 'Step', 'At step for', 'Last event', 'Age', 'Verdict'].map((name) => h('th', { scope: 'col' }, name)))),
+      h('thead', null, h('tr', null, ['Instance', 'Process', 'State', 'Last step', 'Since', 'Last event', 'Age', 'Verdict'].map((name) => h('th', { scope: 'col' }, name)))),
       body)),
     more);
 

@@ -28,14 +28,17 @@ export function overview(main, { signal, go }) {
   const waitingBox = h('section', { 'aria-labelledby': 'waiting' },
     h('h2', { id: 'waiting' }, 'Waiting longest'),
     h('div.scroll', null, h('table', null,
-      h('thead', null, h('tr', null, ['Instance', 'Process', 'Waits at', 'For', ''].map((name) => h('th', { scope: 'col' }, name)))), waiting)),
+      h('thead', null, h('tr', null, ['Instance', 'Process', 'Last step', 'Since', ''].map((name) => h('th', { scope: 'col' }, name)))), waiting)),
     h('p.more', null, h('a', { href: listLink({ state: 'live' }) }, 'All live instances')));
+  const problems = h('ul.problems');
+  const problemsBox = h('section', { 'aria-labelledby': 'problems', hidden: true }, h('h2', { id: 'problems' }, 'Problems'), problems);
   const empty = firstRun();
   main.append(
     h('h1.sr', null, 'Overview'),
     h('section.strip', { 'aria-label': 'All processes' },
       h('div.figures', null, Object.values(totals)),
       h('div.counters', null, Object.values(alarms))),
+    problemsBox,
     h('section', { 'aria-labelledby': 'processes' }, h('h2', { id: 'processes' }, 'Processes'), list),
     waitingBox, empty);
 
@@ -89,6 +92,11 @@ export function overview(main, { signal, go }) {
     } catch (error) {
       if (error.name !== 'AbortError') waitingBox.append(failure(error));
     }
+    try {
+      const told = await get('/api/v1/problems', signal);
+      problemsBox.hidden = !told.problems.length;
+      keyed(problems, told.problems.slice(0, 6), (p) => `${p.kind}/${p.definition}/${p.version}/${p.step}`, problemRow, (element, p) => element.update(p));
+    } catch { /* the list above has said what is wrong */ }
     setTimeout(() => { asked = false; }, 900);
   }
 
@@ -144,6 +152,14 @@ function processCard(d) {
     setText(times, now.durationSeconds?.p50 ? `p50 ${seconds(now.durationSeconds.p50)} · p99 ${seconds(now.durationSeconds.p99)}` : '');
   };
   return card;
+}
+
+function problemRow(problem) {
+  const where = problem.kind === 'deviating' ? { definition: problem.definition, verdict: 'deviating' } : { definition: problem.definition, flag: problem.kind, step: problem.step, state: 'live' };
+  const text = h('a', { href: listLink(where) });
+  const element = h('li', { 'data-kind': problem.kind }, pill(problem.kind), text);
+  element.update = (now) => setText(text, now.text);
+  return element;
 }
 
 function waitingRow(row) {

@@ -7,12 +7,12 @@ const left = 150;
 const width = 1000;
 
 export function timeline(shown) {
-  const events = shown.events.filter((event) => event.time);
+  const events = shown.events.filter((event) => event.recordedtime);
   if (!events.length) return h('p.muted', null, 'No event yet.');
   const at = (time) => Date.parse(time);
-  const first = Math.min(...events.map((event) => at(event.time)));
+  const first = Math.min(...events.map((event) => at(event.recordedtime)));
   const isLive = liveStates.includes(shown.state);
-  const last = Math.max(...events.map((event) => at(event.time)), isLive ? now() : 0);
+  const last = Math.max(...events.map((event) => at(event.recordedtime)), isLive ? now() : 0);
   const span = Math.max(1, last - first);
   const x = (time) => left + ((time - first) / span) * (width - left - 40);
   const sources = [...new Set(events.map((event) => event.source))];
@@ -24,21 +24,21 @@ export function timeline(shown) {
     const y = row * lane + lane / 2 + 6;
     svg.append(h('line.lane', { x1: left, x2: width - 30, y1: y, y2: y }), h('text.lane-name', { x: left - 14, y, 'text-anchor': 'end', dy: '.35em' }, source));
   }
-  const place = (event) => ({ x: x(at(event.time)), y: sources.indexOf(event.source) * lane + lane / 2 + 6 });
+  const place = (event) => ({ x: x(at(event.recordedtime)), y: sources.indexOf(event.source) * lane + lane / 2 + 6 });
   for (const event of events) {
     const cause = byId.get(event.causationid);
     if (!cause) continue;
     const [a, b] = [place(cause), place(event)];
     if (a.y !== b.y) svg.append(h('path.cause', { d: `M${a.x} ${a.y}L${a.x} ${b.y}` }));
     const bar = h('rect.work', { x: a.x, y: b.y - 5, width: Math.max(2, b.x - a.x), height: 10, rx: 3 });
-    bar.append(svgTitle(`${event.source}: ${event.type}, ${seconds((at(event.time) - at(cause.time)) / 1000)} after ${cause.type}`));
+    bar.append(svgTitle(`${event.source}: ${event.type}, ${seconds((at(event.recordedtime) - at(cause.recordedtime)) / 1000)} after ${cause.type}`));
     svg.append(bar);
   }
   let labelled = -Infinity;
   for (const event of events) {
     const { x: px, y } = place(event);
     const dot = h('circle.event', { cx: px, cy: y, r: 5, class: wrong.has(event.offset) ? 'wrong' : '' });
-    dot.append(svgTitle(`${event.step ?? event.type} · ${event.time}`));
+    dot.append(svgTitle(`${event.step ?? event.type} · ${event.recordedtime}`));
     svg.append(dot);
     if (px - labelled > 70) {
       svg.append(h('text.event-name', { x: px, y: y - 10, 'text-anchor': px > width - 140 ? 'end' : 'start' }, event.step ?? event.type));

@@ -98,7 +98,8 @@ class Event {
 };
 
 // An event to be published; also how an event is kept beyond its handler. Plain data, empty means unset: the
-// bus fills id, source, time, exchange (amq.topic) and routingkey (the type) where they are empty.
+// bus fills id, source, time, exchange (amq.topic) and routingkey (the type) where they are empty. AMQP's default
+// exchange, which leads to the queue that the routing key names, is called amq.default here.
 struct NewEvent {
   std::string id;
   std::string source;

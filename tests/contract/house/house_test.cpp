@@ -44,7 +44,7 @@ const std::vector<Room>& house() {
       {"monitor/edge/bpmn/", {"monitor/core/", "bus/include/laban/error.hpp"}, {"pugixml.hpp"}},
       {"monitor/edge/yaml/", {"monitor/core/", "bus/include/laban/error.hpp"}, {"yaml-cpp/"}},
       {"monitor/edge/pnml/", {"monitor/core/", "bus/include/laban/error.hpp"}, {"pugixml.hpp"}},
-      {"monitor/edge/xes/", {"monitor/core/", "bus/include/laban/error.hpp"}, {"expat.h", "zlib.h"}},
+      {"monitor/edge/xes/", {"monitor/core/", "bus/include/laban/error.hpp"}, {"expat.h", "zlib.h", "absl/"}},
       {"monitor/edge/bus/",
        {"monitor/core/", "bus/include/laban/subscriber.hpp", "bus/include/laban/event.hpp",
         "bus/include/laban/options.hpp", "bus/include/laban/error.hpp", "bus/include/laban/stop.hpp"},
@@ -54,8 +54,8 @@ const std::vector<Room>& house() {
       {"monitor/edge/metrics/", {"monitor/core/", "bus/include/laban/error.hpp"}, {"prometheus/"}},
       {"monitor/edge/clock/", {"monitor/core/", "bus/include/laban/error.hpp"}, {}},
       {"monitor/",
-       {"monitor/", "bus/include/laban/subscriber.hpp", "bus/include/laban/event.hpp",
-        "bus/include/laban/options.hpp", "bus/include/laban/error.hpp", "bus/include/laban/stop.hpp"},
+       {"monitor/", "bus/include/laban/subscriber.hpp", "bus/include/laban/event.hpp", "bus/include/laban/options.hpp",
+        "bus/include/laban/error.hpp", "bus/include/laban/stop.hpp"},
        anything},
       {"cli/", anything, anything},
       {"tests/", anything, anything},
@@ -97,7 +97,7 @@ bool is_system_header(const std::string& include) {
   if (include.find('.') == std::string::npos) return true;
   static const std::set<std::string> posix{"unistd.h",  "fcntl.h", "poll.h",      "pthread.h",   "signal.h",
                                            "dirent.h",  "errno.h", "nmmintrin.h", "immintrin.h", "cpuid.h",
-                                           "termios.h", "spawn.h", "ftw.h",       "time.h"};
+                                           "termios.h", "spawn.h", "ftw.h",       "iconv.h",     "time.h"};
   return posix.contains(include);
 }
 

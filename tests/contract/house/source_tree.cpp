@@ -41,8 +41,7 @@ std::map<std::string, SourceFile> read_sources(const fs::path& root) {
   return sources;
 }
 
-std::string resolve(const std::map<std::string, SourceFile>& sources, const SourceFile& from,
-                    const Include& include) {
+std::string resolve(const std::map<std::string, SourceFile>& sources, const SourceFile& from, const Include& include) {
   if (sources.contains(include.path)) return include.path;
   const auto in_public = "bus/include/" + include.path;
   if (sources.contains(in_public)) return in_public;

@@ -24,7 +24,6 @@ struct SourceFile {
 std::map<std::string, SourceFile> read_sources(const std::filesystem::path& root);
 
 // The project's file that a quoted include names, or empty for one of a library or of a generated schema.
-std::string resolve(const std::map<std::string, SourceFile>& sources, const SourceFile& from,
-                    const Include& include);
+std::string resolve(const std::map<std::string, SourceFile>& sources, const SourceFile& from, const Include& include);
 
 }  // namespace laban::test

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "laban/bus.hpp"
+#include "laban/model.hpp"
 #include "laban/patterns/database.hpp"
 #include "services/support/order_fact.hpp"
 #include "tests/support/eventually.hpp"
@@ -34,6 +35,12 @@ Program payment(const HubProcess& hub, int crash_at) {
   return program;
 }
 
+HubAddress address_of(const HubProcess& hub) {
+  HubAddress address;
+  address.endpoint = hub.endpoint();
+  return address;
+}
+
 // Places an order whose shipment fails at once, so that payment has to take the money and to give it back.
 void place(Bus& bus, const std::string& order) {
   shop::OrderFact<shop::OrderPlaced> placed{std::string_view{order}};
@@ -54,14 +61,19 @@ int count(const HubProcess& hub, const std::string& question, const Arguments&..
 TEST_CASE("payment: killed at each of its writes it neither loses an order nor charges or refunds twice (G151)") {
   test::TemporaryDirectory directory;
   HubProcess hub{directory.path()};
-  {  // the queue must be there before the first order
+  // The queue must be there before the first order, and must not park what has crashed its consumer too often.
+  QueueSpec patient;
+  patient.name = "payment";
+  patient.delivery_limit = 1'000'000;
+  Model{address_of(hub), patience}.declare(patient);
+  {
     Child first{payment(hub, 0), hub / "payment.log"};
     first.start();
     REQUIRE(eventually(patience, [&] { return first.is_ready(); }));
   }
   BusOptions options;
   options.service = "order";
-  options.hub.endpoint = hub.endpoint();
+  options.hub = address_of(hub);
   Bus bus{options};
   const auto refunds_of = [&](const std::string& order) { return count(hub, "refunds WHERE order_id = ?", order); };
 

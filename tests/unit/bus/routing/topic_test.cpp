@@ -136,7 +136,8 @@ TEST_CASE("topic: the samples' vectors agree (G70)") {
     return;
   }
   std::ifstream in{file};
-  for (const auto& vector : nlohmann::json::parse(in)["vectors"]) {
+  const auto samples = nlohmann::json::parse(in);
+  for (const auto& vector : samples["vectors"]) {
     const auto pattern = vector["pattern"].get<std::string>();
     const auto key = vector["key"].get<std::string>();
     CAPTURE(pattern);

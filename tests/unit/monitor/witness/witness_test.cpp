@@ -159,7 +159,15 @@ void check_counts_equal_lists(Bench& bench) {
     std::uint64_t total = 0;
     CHECK(bench.list({{"verdict", verdict}}, total).size() == count);
   }
-  for (const auto& [node, tokens] : definition["tokens"].items()) CHECK(tokens["live"] > 0);
+  std::map<std::string, std::uint64_t> at_step;
+  for (const auto& step : bench.ask(&Api::definition, {}, {"order"})["steps"]) {
+    at_step[step["name"]] += step["live"].get<std::uint64_t>();
+  }
+  for (const auto& [step, count] : at_step) {
+    std::uint64_t total = 0;
+    CHECK(bench.list({{"step", step}, {"state", "live"}}, total).size() == count);
+    CHECK(total == count);
+  }
   CHECK(definition["started"] == definition["ended"].get<std::uint64_t>() + live);
 }
 

@@ -1,0 +1,55 @@
+// bus/hub/core.hpp - what the parts of the hub's loop share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bus/hub/broker.hpp"
+#include "bus/hub/counters.hpp"
+#include "bus/hub/feeds.hpp"
+#include "bus/hub/options.hpp"
+#include "bus/hub/session.hpp"
+#include "bus/journal/journal.hpp"
+
+namespace laban::hub {
+
+// Threads: belongs to the hub's thread.
+struct Core {
+  Core(const HubOptions& hub_options, journal::Journal& log, Broker& fold, Sessions& clients, Feeds& multicast,
+       Counters& counts)
+      : options(hub_options), journal(log), broker(fold), sessions(clients), feeds(multicast), counters(counts) {}
+
+  const HubOptions& options;
+  journal::Journal& journal;
+  Broker& broker;
+  Sessions& sessions;
+  Feeds& feeds;
+  Counters& counters;
+
+  std::uint64_t head = 0;               // the newest event that anybody may know of
+  std::string storage_trouble;          // why the log cannot be written, empty while it can
+  bool disk_low = false;                // refuse publishing before the disk is full
+  std::vector<routing::QueueId> dirty;  // queues with something to deliver or to log
+
+  void mark_dirty(QueueEntry& queue) {
+    if (queue.dirty) return;
+    queue.dirty = true;
+    dirty.push_back(queue.id);
+  }
+
+  // The hub's clock. It never goes back, also not against the log.
+  Timestamp now() {
+    const auto clock = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+    if (clock > last_) last_ = clock;
+    return last_;
+  }
+  void not_before(Timestamp time) {
+    if (time > last_) last_ = time;
+  }
+
+ private:
+  Timestamp last_{};
+};
+
+}  // namespace laban::hub

@@ -1,0 +1,394 @@
+// bus/hub/loop.cpp - the cycle and its timers.
+#include "bus/hub/loop.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/hub/version.hpp"
+#include "bus/transport/zmq_server.hpp"
+#include "laban/error.hpp"
+
+namespace laban::hub {
+namespace {
+
+constexpr std::chrono::milliseconds lazy_sync{100};     // how long written acknowledgements wait for a sync
+constexpr std::chrono::milliseconds trouble_pause{50};  // between tries while the log takes nothing
+constexpr std::size_t drain_cycles_max = 1'000;
+constexpr int checkpoint_rounds_max = 8;
+
+std::unique_ptr<transport::Server> listen(const HubOptions& options) {
+  transport::ServerOptions to;
+  to.listen = options.listen;
+  to.feeds = options.feeds;
+  return transport::make_zmq_server(to);
+}
+
+std::unique_ptr<journal::Journal> open_log(const HubOptions& options) {
+  journal::Options to;
+  to.segment_bytes = options.segment_bytes;
+  auto& files = options.files == nullptr ? journal::posix_file_system() : *options.files;
+  return journal::Journal::open(files, options.data, to);
+}
+
+}  // namespace
+
+// The log is opened before anybody can connect, and sockets before the state is restored, so that a port in use is told
+// without a wait.
+Loop::Loop(const HubOptions& options)
+    : options_(options),
+      server_(listen(options_)),
+      journal_(open_log(options_)),
+      broker_(std::make_unique<Broker>(options_.limits, journal_->log_id())),
+      sessions_(*server_, options_, counters_),
+      feeds_(*server_, options_, counters_),
+      core_{options_, *journal_, *broker_, sessions_, feeds_, counters_},
+      group_(core_),
+      publishing_(core_, group_),
+      dispatch_(core_, group_, publishing_),
+      subscribing_(core_),
+      requests_(core_, group_, dispatch_),
+      endpoint_(server_->endpoint()),
+      feeds_endpoint_(server_->feeds_endpoint()) {
+  restore();
+}
+
+Loop::~Loop() = default;
+
+void Loop::restore() {
+  remarks_ = journal_->recovery().remarks;
+  core_.not_before(journal_->last_recordedtime());
+  std::uint64_t position = 0;
+  if (const auto checkpoint = journal_->latest_checkpoint()) {
+    broker_->restore(checkpoint->state);
+    position = checkpoint->position;
+  }
+  journal_->scan(position, [&](const journal::Record& record) { broker_->apply(record); });
+  core_.head = journal_->head();
+  checkpoint_position_ = position;
+
+  const codec::Started started{broker_->starts() + 1};
+  group_.add_note(codec::Note{started});
+  (void)broker_->apply(codec::Note{started}, core_.now());
+  broker_->finish_recovery(core_.now());
+  broker_->each_queue([&](QueueEntry& entry) {
+    entry.dirty = false;
+    core_.mark_dirty(entry);
+  });
+  dispatch_.gather();
+  if (!group_.commit()) throw Error{Errc::storage, core_.storage_trouble};
+  dispatch_.stored(true);
+  group_.begin();
+  requests_.declare_own();
+  (void)dispatch_.deliver();  // plans what waits for time
+  ready_ = true;
+}
+
+// --- the cycle
+
+void Loop::run() {
+  const auto now = Clock::now();
+  next_ping_ = next_second_ = next_beat_ = now;
+  next_checkpoint_ = now + options_.checkpoint_every;
+  while (!stop_ && !crash_) cycle();
+  if (!crash_) drain();
+  {
+    const std::lock_guard lock{tasks_mutex_};
+    ended_ = true;
+  }
+  run_tasks();
+  ready_ = false;
+}
+
+void Loop::cycle() {
+  server_->wait(busy_ ? std::chrono::milliseconds{0} : patience());
+  busy_ = false;
+  run_tasks();
+  feeds_.admit_readers(core_.head, core_.now());
+  receive();
+  if (crash_) return;
+  dispatch_.advance(core_.now());
+  store();
+  if (subscribing_.serve()) busy_ = true;
+  reap();
+  timers();
+}
+
+void Loop::receive() {
+  const auto& limits = options_.limits;
+  for (std::size_t frames = 0; frames < limits.group_frames && group_.bytes() < limits.group_bytes; ++frames) {
+    if (!server_->receive(peer_, group_.slot())) return;
+    ++counters_.frames_in;
+    handle(peer_, group_.slot());
+  }
+  busy_ = true;
+}
+
+void Loop::store() {
+  dispatch_.gather();
+  bool ok = true;
+  if (!group_.idle()) {
+    const bool durably = group_.has_events() || dispatch_.needs_sync() || options_.sync == SyncMode::off;
+    const bool wrote = !group_.empty();
+    ok = group_.commit(durably);
+    if (ok && wrote) {
+      dispatch_.stored(durably);
+      unsynced_ = !durably;
+      if (durably) last_sync_ = Clock::now();
+    }
+  }
+  if (dispatch_.deliver() && ok) busy_ = true;
+  group_.begin();
+  subscribing_.tell_advance();
+}
+
+void Loop::reap() {
+  sessions_.reap([this](Session& session) {
+    const bool clean = session.said_bye;
+    dispatch_.leave(session, clean);
+    subscribing_.leave(session);
+    publishing_.let_go(session, clean);
+    std::vector<routing::QueueId> exclusive;
+    broker_->each_queue([&](QueueEntry& entry) {
+      if (entry.owner == session.number) exclusive.push_back(entry.id);
+    });
+    for (const auto id : exclusive) {
+      if (QueueEntry* entry = broker_->queue(id)) (void)requests_.remove_queue(*entry, "its session has ended");
+    }
+    busy_ = true;
+  });
+}
+
+// --- what clients say
+
+void Loop::handle(const transport::Peer& peer, codec::Frame& frame) {
+  auto decoded = codec::decode_client_message(frame);
+  Session* session = sessions_.find(peer);
+  const auto refuse = [&](codec::Refusal code, std::string_view text) {
+    const codec::HubMessage message{codec::Refused{code, text, 0}};
+    if (session != nullptr) {
+      sessions_.send(*session, message);
+    } else {
+      sessions_.answer(peer, message);
+    }
+  };
+  if (const auto* malformed = std::get_if<codec::Malformed>(&decoded)) {
+    ++counters_.frames_malformed;
+    return refuse(codec::Refusal::malformed, malformed->what);
+  }
+  const auto& message = std::get<codec::ClientMessage>(decoded);
+  if (session != nullptr) session->heard = Clock::now();
+  if (std::holds_alternative<codec::Unknown>(message)) {
+    ++counters_.frames_unknown;
+    return refuse(codec::Refusal::unknown_message, "this hub does not know the message: upgrade the hub");
+  }
+  if (const auto* greeting = std::get_if<codec::Hello>(&message)) return hello(peer, *greeting);
+  if (session == nullptr) {
+    ++counters_.frames_without_session;
+    return refuse(codec::Refusal::no_session, "the hub does not know this session: say hello first");
+  }
+  act(*session, message);
+}
+
+void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
+  const auto refuse = [&](codec::Refusal code, const std::string& text) {
+    ++counters_.hellos_refused;
+    sessions_.answer(peer, codec::HubMessage{codec::Refused{code, text, 0}});
+  };
+  if (hello.wire_version != codec::wire_version_now) {
+    return refuse(codec::Refusal::wire_version, "the client speaks wire version " + std::to_string(hello.wire_version) +
+                                                    ", this hub (" + version_text() + ") speaks " +
+                                                    std::to_string(codec::wire_version_now) + ": upgrade the " +
+                                                    (hello.wire_version < codec::wire_version_now ? "client" : "hub"));
+  }
+  // What an older holder of the producer said is stored first: the answer tells the last stored sequence.
+  store();
+  if (Session* older = sessions_.find(peer)) {
+    older->said_bye = true;  // replaced, not dead: nobody is blamed
+    sessions_.end(*older);
+  }
+  reap();
+  if (sessions_.full()) {
+    return refuse(codec::Refusal::limit, "the hub has its " + std::to_string(options_.limits.sessions_max) +
+                                             " sessions: close some, or raise sessions_max");
+  }
+  Session& session = sessions_.open(peer, Clock::now());
+  session.source = hello.source;
+  session.version = hello.version;
+  session.id = hello.session;
+  session.producer = hello.producer;
+  session.named = hello.named;
+  codec::Welcome welcome;
+  welcome.last_sequence = publishing_.take_over(session);
+  welcome.log_id = journal_->log_id();
+  welcome.generation = journal_->generation();
+  welcome.first_offset = journal_->first_offset();
+  welcome.head = core_.head;
+  welcome.feeds = feeds_endpoint_;
+  welcome.lease_millis = static_cast<std::uint32_t>(options_.lease.count());
+  welcome.version = version_text();
+  sessions_.send(session, codec::HubMessage{welcome});
+}
+
+void Loop::act(Session& session, const codec::ClientMessage& message) {
+  if (const auto* publish = std::get_if<codec::Publish>(&message)) {
+    publishing_.publish(session, *publish);
+  } else if (const auto* settle = std::get_if<codec::Settle>(&message)) {
+    dispatch_.settle(session, *settle);
+  } else if (const auto* subscribe = std::get_if<codec::Subscribe>(&message)) {
+    subscribing_.subscribe(session, *subscribe);
+  } else if (const auto* replay = std::get_if<codec::Replay>(&message)) {
+    subscribing_.replay(session, *replay);
+  } else if (const auto* unsubscribe = std::get_if<codec::Unsubscribe>(&message)) {
+    subscribing_.unsubscribe(session, unsubscribe->subscription);
+  } else if (const auto* consume = std::get_if<codec::Consume>(&message)) {
+    dispatch_.consume(session, *consume);
+  } else if (const auto* cancel = std::get_if<codec::Cancel>(&message)) {
+    dispatch_.cancel(session, cancel->consumer);
+  } else if (const auto* request = std::get_if<codec::Request>(&message)) {
+    requests_.answer(session, *request);
+  } else if (std::holds_alternative<codec::Ping>(message)) {
+    sessions_.send(session, codec::HubMessage{codec::Pong{core_.head, core_.now()}});
+  } else if (std::holds_alternative<codec::Bye>(message)) {
+    session.said_bye = true;
+    sessions_.end(session);
+  }
+}
+
+// --- time
+
+void Loop::timers() {
+  const auto now = Clock::now();
+  sessions_.flush_backlogs();
+  if (now >= next_beat_) {
+    next_beat_ = now + options_.heartbeat_moving / 2;
+    feeds_.heartbeat(core_.head, core_.now(), now);
+  }
+  if (now >= next_ping_) {
+    next_ping_ = now + options_.ping;
+    ping();
+  }
+  if (unsynced_ && now - last_sync_ >= lazy_sync) {
+    unsynced_ = !journal_->commit(journal::Durability::synced, core_.now());
+    last_sync_ = now;
+  }
+  if (now >= next_second_) {
+    next_second_ = now + std::chrono::seconds{1};
+    sessions_.expire(now);
+    watch_disk();
+    remove_unwanted();
+    publishing_.forget_old(core_.now());
+  }
+  if (now >= next_checkpoint_ || journal_->position() - checkpoint_position_ >= options_.checkpoint_bytes) {
+    next_checkpoint_ = now + options_.checkpoint_every;
+    save_checkpoint();
+  }
+}
+
+// A client that has vanished is noticed by an answer that cannot be sent.
+void Loop::ping() {
+  const codec::HubMessage pong{codec::Pong{core_.head, core_.now()}};
+  const auto frame = codec::encode(pong);
+  sessions_.for_each([&](Session& session) { sessions_.send(session, frame); });
+}
+
+void Loop::watch_disk() {
+  const auto space = journal_->space();
+  if (space.low && !core_.disk_low) {
+    spdlog::warn("laban hub: {} bytes are free on the log's disk: publishing is refused until there are more",
+                 space.free_bytes);
+  }
+  core_.disk_low = space.low;
+  // Only a try can tell that a full disk has room again.
+  if (!space.low && !journal_->failed()) core_.storage_trouble.clear();
+  ready_ = core_.storage_trouble.empty() && !core_.disk_low;
+}
+
+void Loop::remove_unwanted() {
+  for (QueueEntry* entry : dispatch_.unwanted(core_.now())) {
+    (void)requests_.remove_queue(*entry, "it was not used");
+  }
+}
+
+void Loop::save_checkpoint() {
+  if (journal_->position() == checkpoint_position_ || journal_->failed()) return;
+  // A checkpoint stands for the log up to its position: what queues have decided is written first.
+  bool quiet = false;
+  for (int round = 0; round < checkpoint_rounds_max && !quiet; ++round) {
+    dispatch_.gather();
+    if (!group_.idle() && !group_.commit()) return;
+    dispatch_.stored(true);
+    group_.begin();
+    quiet = true;
+    broker_->each_queue([&](const QueueEntry& entry) { quiet = quiet && !entry.queue.has_effects(); });
+  }
+  busy_ = true;
+  if (!quiet || !journal_->commit(journal::Durability::synced, core_.now())) return;
+  unsynced_ = false;
+  std::vector<std::byte> state;
+  broker_->save([&](std::span<const std::byte> piece) { state.insert(state.end(), piece.begin(), piece.end()); });
+  const auto trouble = journal_->save_checkpoint(journal_->position(), state);
+  if (!trouble.empty()) return spdlog::warn("laban hub: no checkpoint was saved: {}", trouble);
+  checkpoint_position_ = journal_->position();
+}
+
+std::chrono::milliseconds Loop::patience() const {
+  if (!core_.storage_trouble.empty()) return trouble_pause;
+  const auto now = Clock::now();
+  auto until = std::min({next_beat_, next_ping_, next_second_});
+  auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now);
+  if (const auto due = dispatch_.next_wakeup(); due != Timestamp{}) {
+    const auto left = due - std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+    wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(left));
+  }
+  return std::clamp(wait, std::chrono::milliseconds{0}, std::chrono::milliseconds{1'000});
+}
+
+// --- from other threads, and the end
+
+bool Loop::post(std::function<void(Core&)> task) {
+  {
+    const std::lock_guard lock{tasks_mutex_};
+    if (ended_) return false;
+    tasks_.push_back(std::move(task));
+  }
+  server_->wake();
+  return true;
+}
+
+void Loop::run_tasks() {
+  std::vector<std::function<void(Core&)>> tasks;
+  {
+    const std::lock_guard lock{tasks_mutex_};
+    tasks.swap(tasks_);
+  }
+  for (auto& task : tasks) task(core_);
+}
+
+void Loop::stop() {
+  stop_ = true;
+  server_->wake();
+}
+
+void Loop::crash() {
+  crash_ = true;
+  server_->wake();
+}
+
+void Loop::drain() {
+  // What clients had sent is still taken; what they send now is answered by the next hub.
+  for (std::size_t i = 0; i < drain_cycles_max; ++i) {
+    const auto before = counters_.frames_in;
+    receive();
+    store();
+    reap();
+    if (counters_.frames_in == before) break;
+  }
+  const codec::HubMessage goodbye{codec::Refused{codec::Refusal::stopping, "the hub stops: connect again later", 0}};
+  sessions_.for_each([&](Session& session) { sessions_.send(session, goodbye); });
+  save_checkpoint();
+  if (!journal_->close()) spdlog::warn("laban hub: the log was not closed cleanly: {}", journal_->failure());
+}
+
+}  // namespace laban::hub

@@ -1,0 +1,207 @@
+// bus/hub/requests.cpp - the model's changes, one at a time, each in the log before its answer.
+#include "bus/hub/requests.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "bus/hub/inspect.hpp"
+
+namespace laban::hub {
+namespace {
+
+codec::Refusal refusal_of(routing::RefusalKind kind) {
+  switch (kind) {
+    case routing::RefusalKind::not_found:
+      return codec::Refusal::not_found;
+    case routing::RefusalKind::different:
+      return codec::Refusal::different;
+    case routing::RefusalKind::invalid:
+      return codec::Refusal::invalid_address;
+    case routing::RefusalKind::denied:
+    case routing::RefusalKind::in_use:
+      return codec::Refusal::denied;
+    case routing::RefusalKind::limit:
+      return codec::Refusal::limit;
+    case routing::RefusalKind::none:
+      break;
+  }
+  return codec::Refusal::unspecified;
+}
+
+std::string in_quotes(std::string_view name) {
+  return "'" + std::string{name} + "'";
+}
+
+constexpr std::size_t cursor_name_bytes_max = 255;
+constexpr std::size_t cursors_max = 100'000;
+constexpr std::size_t schemas_max = 65'536;
+
+}  // namespace
+
+bool Requests::commit() {
+  dispatch_.gather();
+  if (group_.idle()) return true;
+  if (!group_.commit()) return false;
+  dispatch_.stored(true);
+  group_.begin();
+  return true;
+}
+
+void Requests::answer(Session& session, const codec::Request& request) {
+  auto answer = handle(session, request);
+  codec::Reply reply;
+  reply.id = request.id;
+  reply.refused = answer.refused;
+  reply.code = answer.code;
+  reply.message = answer.message;
+  reply.json = answer.json;
+  core_.sessions.send(session, codec::HubMessage{reply});
+}
+
+Requests::Answer Requests::handle(Session& session, const codec::Request& request) {
+  if (const auto* exchange = std::get_if<ExchangeSpec>(&request.what)) return declare(*exchange);
+  if (const auto* queue = std::get_if<QueueSpec>(&request.what)) return declare(session, *queue);
+  if (const auto* gone = std::get_if<codec::DeleteExchange>(&request.what)) {
+    return change(codec::ExchangeDeleted{std::string{gone->name}});
+  }
+  if (const auto* gone = std::get_if<codec::DeleteQueue>(&request.what)) return delete_queue(session, gone->name);
+  if (const auto* bind = std::get_if<codec::Bind>(&request.what)) return change(codec::Bound{bind->binding});
+  if (const auto* unbind = std::get_if<codec::Unbind>(&request.what)) return change(codec::Unbound{unbind->binding});
+  if (const auto* cursor = std::get_if<codec::SaveCursor>(&request.what)) return save_cursor(*cursor);
+  if (const auto* redriven = std::get_if<codec::Redrive>(&request.what)) return redrive(*redriven);
+  if (const auto* schemas = std::get_if<codec::Schemas>(&request.what)) return keep_schemas(*schemas);
+  if (const auto* asked = std::get_if<codec::Inspect>(&request.what)) {
+    auto inspected = inspect(core_, std::string{asked->what}, std::string{asked->argument});
+    if (inspected.known && inspected.found) return {false, {}, {}, std::move(inspected.json)};
+    return {true,
+            inspected.known ? codec::Refusal::not_found : codec::Refusal::unknown_message,
+            std::move(inspected.why),
+            {}};
+  }
+  return {true, codec::Refusal::unknown_message, "the hub does not know this request: upgrade the hub", {}};
+}
+
+// What has no effect is not written: it is tried on the way back only. The topology checks again when it is applied,
+// here and at each restart, with the same outcome.
+Requests::Answer Requests::change(const codec::Note& note) {
+  if (!commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}};
+  group_.add_wish(note);
+  if (!group_.commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}};
+  dispatch_.stored(true);
+  group_.begin();
+  const auto outcome = core_.broker.apply(note, core_.now());
+  if (!outcome) return {true, refusal_of(outcome.refused), outcome.message, {}};
+  return {};
+}
+
+Requests::Answer Requests::declare(const ExchangeSpec& spec) {
+  const auto* known = core_.broker.topology().exchange(spec.name);
+  if (known != nullptr && (spec.passive || routing::difference(*known, spec).empty())) return {};
+  if (known == nullptr && spec.passive) {
+    return {true, codec::Refusal::not_found, "exchange " + in_quotes(spec.name) + " is not declared: declare it", {}};
+  }
+  return change(spec);
+}
+
+Requests::Answer Requests::declare(Session& session, const QueueSpec& spec) {
+  if (const auto* known = core_.broker.topology().queue(spec.name)) {
+    QueueEntry* entry = core_.broker.queue(spec.name);
+    if (entry != nullptr && entry->owner != 0 && entry->owner != session.number) {
+      return {true, codec::Refusal::denied, "queue " + in_quotes(spec.name) + " is exclusive to another session", {}};
+    }
+    if (entry != nullptr) entry->queue.touch(core_.now());
+    if (spec.passive || routing::difference(*known, spec).empty()) return {};
+  } else if (spec.passive) {
+    return {true, codec::Refusal::not_found, "queue " + in_quotes(spec.name) + " is not declared: declare it", {}};
+  }
+  auto answer = change(spec);
+  if (!answer.refused && spec.exclusive) {
+    if (QueueEntry* entry = core_.broker.queue(spec.name)) entry->owner = session.number;
+  }
+  return answer;
+}
+
+bool Requests::remove_queue(QueueEntry& entry, std::string_view reason) {
+  const codec::QueueDeleted note{entry.name};
+  dispatch_.close(entry, reason);
+  return !change(note).refused;
+}
+
+Requests::Answer Requests::delete_queue(Session& session, std::string_view name) {
+  QueueEntry* entry = core_.broker.queue(name);
+  if (entry == nullptr) return {true, codec::Refusal::not_found, "queue " + in_quotes(name) + " is not declared", {}};
+  if (entry->name == parking_queue) {
+    return {true, codec::Refusal::denied, "the parking queue belongs to the hub: purge it instead", {}};
+  }
+  if (entry->owner != 0 && entry->owner != session.number) {
+    return {true, codec::Refusal::denied, "queue " + in_quotes(name) + " is exclusive to another session", {}};
+  }
+  if (!remove_queue(*entry, "its queue was deleted")) {
+    return {true, codec::Refusal::storage, core_.storage_trouble, {}};
+  }
+  return {};
+}
+
+Requests::Answer Requests::save_cursor(const codec::SaveCursor& cursor) {
+  if (cursor.name.empty() || cursor.name.size() > cursor_name_bytes_max) {
+    return {true, codec::Refusal::invalid_address, "a cursor's name has 1 to 255 bytes: choose such a one", {}};
+  }
+  if (cursor.offset > core_.head) {
+    return {true,
+            codec::Refusal::not_found,
+            "offset " + std::to_string(cursor.offset) + " is beyond the log's newest, " + std::to_string(core_.head) +
+                ": save what was dealt with",
+            {}};
+  }
+  const auto* known = core_.broker.cursor(cursor.name);
+  if (known != nullptr && *known == cursor.offset) return {};
+  if (known == nullptr && core_.broker.cursor_count() >= cursors_max) {
+    return {true, codec::Refusal::limit, "the hub keeps too many cursors: use fewer names", {}};
+  }
+  return change(codec::CursorSaved{std::string{cursor.name}, cursor.offset});
+}
+
+Requests::Answer Requests::redrive(const codec::Redrive& redrive) {
+  QueueEntry* entry = core_.broker.queue(redrive.queue);
+  if (entry == nullptr) {
+    return {true, codec::Refusal::not_found, "queue " + in_quotes(redrive.queue) + " is not declared", {}};
+  }
+  const std::size_t limit = redrive.limit;
+  std::vector<std::uint64_t> offsets;
+  if (redrive.dry_run) {
+    for (const auto& message : entry->queue.parked(limit == 0 ? ~std::size_t{0} : limit)) {
+      offsets.push_back(message.offset);
+    }
+  } else {
+    if (!commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}};
+    offsets = dispatch_.redrive(*entry, limit);
+    if (!commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}};
+  }
+  const nlohmann::json report{
+      {"queue", entry->name}, {"dryRun", redrive.dry_run}, {"messages", offsets.size()}, {"offsets", offsets}};
+  return {false, {}, {}, report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+Requests::Answer Requests::keep_schemas(const codec::Schemas& schemas) {
+  codec::SchemasKept fresh;
+  for (const auto node : schemas.nodes) {
+    std::vector<std::byte> bytes{node.begin(), node.end()};
+    if (!core_.broker.has_schema(bytes)) fresh.nodes.push_back(std::move(bytes));
+  }
+  if (fresh.nodes.empty()) return {};
+  if (core_.broker.schemas().size() + fresh.nodes.size() > schemas_max) {
+    return {
+        true, codec::Refusal::limit, "the hub keeps too many schema nodes: announce only the types that are used", {}};
+  }
+  return change(std::move(fresh));
+}
+
+void Requests::declare_own() {
+  if (core_.broker.queue(parking_queue) != nullptr) return;
+  QueueSpec parking;
+  parking.name = parking_queue;
+  parking.keyed = false;
+  (void)change(parking);
+  (void)change(codec::Bound{{std::string{routing::parking_exchange}, parking.name, {}, "#", {}}});
+}
+
+}  // namespace laban::hub

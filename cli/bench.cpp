@@ -1,0 +1,78 @@
+// cli/bench.cpp - `laban bench`: what this machine reaches, one benchmark at a time.
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "bench/bus_bench.hpp"
+#include "bench/queue_bench.hpp"
+#include "bench/routing_bench.hpp"
+#include "cli/command.hpp"
+#include "laban/error.hpp"
+
+namespace laban::cli {
+
+namespace {
+
+struct Benchmark {
+  std::function<bench::Measurement(const bench::Settings&)> run;
+  std::uint64_t count;   // events, unless --count says otherwise
+  std::uint32_t window;
+};
+
+const std::map<std::string, Benchmark>& benchmarks() {
+  static const std::map<std::string, Benchmark> all{
+      {"pubsub", {bench::pubsub, 500'000, 10'000}},
+      {"confirm", {bench::confirm, 500'000, 1'000}},
+      {"queue", {bench::queue_pass, 1'000'000, 256}},
+      {"routing", {[](const bench::Settings& settings) { return bench::routing(settings); }, 1'000'000, 0}},
+  };
+  return all;
+}
+
+void add_bench(CLI::App& program, std::function<int()>& action) {
+  struct Options {
+    std::string name;
+    bench::Settings settings;
+    std::string sync = "group";
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  options->settings.count = 0;
+  options->settings.window = 0;
+  auto* command = program.add_subcommand("bench", "Measure the bus and the monitor on this machine");
+  command->footer("Example: laban bench pubsub --subscribers 3 --size 256 --json");
+  std::vector<std::string> names;
+  for (const auto& [name, benchmark] : benchmarks()) names.push_back(name);
+  command->add_option("NAME", options->name, "Which benchmark")->required()->check(CLI::IsMember(names));
+  command->add_option("--size", options->settings.size, "Payload bytes an event")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--count", options->settings.count, "Events")->check(CLI::Range(1, 1'000'000'000));
+  command->add_option("--subscribers", options->settings.subscribers, "Subscribers, or consumers")->check(CLI::Range(1, 12));
+  command->add_option("--rate", options->settings.rate, "Events a second; 0 is as fast as it goes");
+  command->add_option("--window", options->settings.window, "Published and not yet confirmed, at most");
+  command->add_option("--sync", options->sync, "group: on the disk before each confirm; off: left to the system")
+      ->check(CLI::IsMember({"group", "off"}));
+  command->add_flag("--json", options->json, "One JSON document");
+  command->callback([options, &action] {
+    action = [options] {
+      const auto& benchmark = benchmarks().at(options->name);
+      auto settings = options->settings;
+      if (settings.count == 0) settings.count = benchmark.count;
+      if (settings.window == 0) settings.window = benchmark.window;
+      settings.sync = options->sync == "group";
+      try {
+        auto measurement = benchmark.run(settings);
+        measurement.name = options->name;
+        std::cout << (options->json ? bench::to_json(measurement) : bench::to_text(measurement)) << '\n';
+      } catch (const std::runtime_error& error) {
+        throw Error(Errc::unreachable, error.what());
+      }
+      return exit_ok;
+    };
+  });
+}
+
+const Command bench_command{add_bench};
+
+}  // namespace
+
+}  // namespace laban::cli

@@ -1,0 +1,5 @@
+# `laban hub`.
+if(TARGET laban_hub)
+  target_sources(laban PRIVATE hub.cpp)
+  target_link_libraries(laban PRIVATE laban_hub laban_client nlohmann_json::nlohmann_json spdlog::spdlog)
+endif()

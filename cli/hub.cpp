@@ -1,0 +1,108 @@
+// cli/hub.cpp - `laban hub`: the event bus, or the check of a log offline.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "bus/hub/hub.hpp"
+#include "bus/journal/verify.hpp"
+#include "cli/command.hpp"
+#include "laban/error.hpp"
+#include "laban/stop.hpp"
+
+namespace laban::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Settings {
+  HubOptions hub;
+  std::string sync = "group";
+  std::string verify;
+  bool json = false;
+};
+
+int run_hub(Settings settings) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("hub"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  settings.hub.sync = settings.sync == "off" ? SyncMode::off : SyncMode::group;
+  const auto stop = stop_on_signal();
+  Hub hub{settings.hub};
+  hub.start();
+  spdlog::info("laban hub listens on {}{}, log in {}", hub.endpoint(),
+               hub.http_address().empty() ? std::string{} : ", http://" + hub.http_address(), settings.hub.data);
+  while (!stop.stop_requested() && !hub.wait_until_stopped(100ms)) continue;
+  const auto failure = hub.failure();
+  hub.stop();
+  if (!failure.empty()) throw Error{Errc::storage, failure};
+  return exit_ok;
+}
+
+int verify(const Settings& settings) {
+  const bool show = !settings.json && isatty(STDERR_FILENO) != 0;
+  const auto progress = [&](std::uint64_t bytes) {
+    if (show) std::cerr << "\rchecked " << bytes / (1u << 20) << " MiB" << std::flush;
+  };
+  const auto report = journal::verify(journal::posix_file_system(), settings.verify, progress);
+  if (show) std::cerr << '\r';
+  if (settings.json) {
+    const nlohmann::json damage = report.damage ? nlohmann::json{{"file", report.damage->file},
+                                                                 {"byte", report.damage->byte},
+                                                                 {"offset", report.damage->offset},
+                                                                 {"what", report.damage->what}}
+                                                : nlohmann::json(nullptr);
+    const nlohmann::json document{{"logId", report.log_id},
+                                  {"generation", report.generation},
+                                  {"segments", report.segments},
+                                  {"records", report.records},
+                                  {"events", report.events},
+                                  {"bytes", report.bytes},
+                                  {"first", report.first_offset},
+                                  {"head", report.head},
+                                  {"tornBytes", report.torn_bytes},
+                                  {"clean", report.clean},
+                                  {"checkpoints", report.checkpoints},
+                                  {"damage", damage}};
+    std::cout << document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  } else if (report.damage) {
+    std::cout << "damaged: " << report.damage->text() << '\n';
+  } else {
+    std::cout << "sound: " << report.events << " events, " << report.first_offset << " to " << report.head << ", "
+              << report.records << " records in " << report.segments << " segments, " << report.bytes << " bytes";
+    if (report.torn_bytes != 0) std::cout << "; an unfinished write of " << report.torn_bytes << " bytes at the end";
+    std::cout << '\n';
+  }
+  return report.damage ? exit_not_so : exit_ok;
+}
+
+void add_hub(CLI::App& program, std::function<int()>& action) {
+  auto* command = program.add_subcommand("hub", "The event bus; or with --verify the check of a log");
+  auto settings = std::make_shared<Settings>();
+  auto& hub = settings->hub;
+  hub.data = "laban-hub";
+  command->add_option("--listen", hub.listen, "where clients connect, tcp://HOST:PORT or ipc://PATH; port 0 is any")
+      ->capture_default_str();
+  command->add_option("--feeds", hub.feeds, "where subscribers read; the next port, or any free one, if not given");
+  command->add_option("--data", hub.data, "the log's directory")->capture_default_str();
+  command->add_option("--http", hub.http, "metrics and read API, HOST:PORT; empty is none")->capture_default_str();
+  command->add_option("--sync", settings->sync, "group: on the disk before a confirm; off: left to the system")
+      ->check(CLI::IsMember({"group", "off"}))
+      ->capture_default_str();
+  command->add_flag("--insecure", hub.insecure, "listen beyond this machine without authentication");
+  command->set_config("--config", "", "read options from this file: one NAME=VALUE a line");
+  command->add_option("--verify", settings->verify, "check every record of the log in this directory, and end");
+  command->add_flag("--json", settings->json, "print the result of --verify as JSON");
+  command->footer("Example: laban hub --data /var/lib/laban --listen tcp://127.0.0.1:5570");
+  command->callback([settings, &action] {
+    action = [settings] { return settings->verify.empty() ? run_hub(*settings) : verify(*settings); };
+  });
+}
+
+const Command command{add_hub};
+
+}  // namespace
+}  // namespace laban::cli

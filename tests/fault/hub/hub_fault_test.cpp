@@ -1,0 +1,163 @@
+// tests/fault/hub/hub_fault_test.cpp - the hub on a disk that fails: what it confirms, what it refuses, what survives.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "tests/support/eventually.hpp"
+#include "tests/support/faulty_files.hpp"
+#include "tests/support/hub_fixture.hpp"
+#include "tests/support/raw_client.hpp"
+
+using namespace laban;
+using namespace laban::test;
+
+namespace {
+
+struct FaultyHub {
+  FaultyHub() {
+    fixture.options.data = "/log";
+    fixture.options.files = &files;
+    fixture.options.segment_bytes = 1u << 20;
+  }
+  FaultyFiles files;
+  HubFixture fixture;
+};
+
+bool is_sync(const FileCall& call) {
+  return call.kind == FileCall::Kind::sync;
+}
+
+// What the hub's log has, read back over the socket.
+std::vector<std::string> stored(Hub& hub) {
+  RawClient reader{hub.endpoint()};
+  REQUIRE(reader.hello());
+  codec::Subscribe subscribe;
+  subscribe.subscription = 1;
+  subscribe.patterns = {"#"};
+  reader.say(codec::ClientMessage{subscribe});
+  const auto subscribed = reader.hear<codec::Subscribed>();
+  REQUIRE(subscribed);
+  const auto head = subscribed->as<codec::Subscribed>().head;
+  std::vector<std::string> ids;
+  std::uint64_t position = 0;
+  while (position < head) {
+    reader.say(codec::ClientMessage{codec::Replay{1, position, 0, 0}});
+    const auto answer = reader.hear<codec::Replayed>();
+    REQUIRE(answer);
+    const auto& replayed = answer->as<codec::Replayed>();
+    REQUIRE(replayed.up_to > position);
+    position = replayed.up_to;
+    for (const auto& event : replayed.events) {
+      EventFields fields;
+      REQUIRE(codec::read_envelope(event.envelope, fields));
+      ids.emplace_back(fields.id);
+    }
+  }
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("hub: nobody hears of an event, by confirm, delivery or feed, before its sync has returned (G30)") {
+  FaultyHub test;
+  RawClient client{test.fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.declare_queue("q", "#"));
+  client.say(codec::ClientMessage{codec::Consume{1, "q", 10}});
+  codec::Subscribe subscribe;
+  subscribe.subscription = 1;
+  subscribe.patterns = {"#"};
+  client.say(codec::ClientMessage{subscribe});
+  const auto subscribed = client.hear<codec::Subscribed>();
+  REQUIRE(subscribed);
+  RawReader reader{test.fixture.hub->feeds_endpoint()};
+  reader.want(subscribed->as<codec::Subscribed>().feed);
+  REQUIRE(reader.next());
+
+  // The disk holds the sync until the test lets it go: whatever the client hears meanwhile was said too early.
+  std::atomic<bool> held{false};
+  std::atomic<bool> go{false};
+  test.files.on_call([&](const FileCall& call) {
+    if (!is_sync(call)) return;
+    held = true;
+    while (!go) std::this_thread::yield();
+  });
+  const auto envelope = codec::encode_envelope(raw_event("a", "x"));
+  codec::Publish publish;
+  publish.first_sequence = 1;
+  publish.events = {envelope.bytes()};
+  client.say(codec::ClientMessage{publish});
+  REQUIRE(eventually(10s, [&] { return held.load(); }));
+  CHECK(client.hear<codec::Confirms>(100ms) == nullptr);
+  CHECK(client.hear<codec::Deliveries>(1ms) == nullptr);
+  CHECK(reader.next_events(50ms) == nullptr);
+  go = true;
+  CHECK(client.confirms(1).size() == 1);
+  CHECK(client.deliveries(1).size() == 1);
+  CHECK(reader.next_events());
+  test.files.on_call({});
+}
+
+TEST_CASE("hub: after a failed sync publishing is refused with the reason, and reading goes on (G30)") {
+  FaultyHub test;
+  RawClient client{test.fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.publish(1, {raw_event("a", "x")}).size() == 1);
+  test.files.inject({.kind = Fault::Kind::error, .error = EIO, .at = 1, .how_often = 1, .only = is_sync});
+  const auto failed = client.publish(2, {raw_event("b", "x")});
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].refused);
+  CHECK(failed[0].code == codec::Refusal::storage);
+  test.files.heal();
+  const auto still = client.publish(3, {raw_event("c", "x")});
+  REQUIRE(still.size() == 1);
+  CHECK(still[0].code == codec::Refusal::storage);
+  CHECK(still[0].message.find(": ") != std::string_view::npos);
+  CHECK(stored(*test.fixture.hub) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("hub: a full disk refuses publishing, and takes it again when there is room (G30)") {
+  FaultyHub test;
+  RawClient client{test.fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.publish(1, {raw_event("a", "x")}).size() == 1);
+  test.files.inject(
+      {.kind = Fault::Kind::error, .error = ENOSPC, .at = 1, .how_often = ~0ull, .only = [](const FileCall& call) {
+         return call.kind == FileCall::Kind::write;
+       }});
+  const auto full = client.publish(2, {raw_event("b", "x")});
+  REQUIRE(full.size() == 1);
+  CHECK(full[0].code == codec::Refusal::storage);
+  test.files.heal();
+  const auto again = client.publish(3, {raw_event("c", "x")});
+  REQUIRE(again.size() == 1);
+  CHECK_FALSE(again[0].refused);
+  test.fixture.crash_and_start();
+  CHECK(stored(*test.fixture.hub) == std::vector<std::string>{"a", "c"});
+}
+
+TEST_CASE("hub: a power cut takes nothing that was confirmed as synced (G44)") {
+  FaultyHub test;
+  std::vector<std::string> confirmed;
+  std::uint64_t sequence = 0;
+  for (int round = 0; round < 5; ++round) {
+    test.fixture.start();
+    RawClient client{test.fixture.hub->endpoint()};
+    const auto welcome = client.hello("outbox", true);
+    REQUIRE(welcome);
+    CHECK(welcome->as<codec::Welcome>().last_sequence == sequence);
+    REQUIRE(client.declare_queue("q", "#"));
+    for (int i = 0; i < 10; ++i) {
+      const auto id = std::to_string(++sequence);
+      const auto runs = client.publish(sequence, {raw_event(id, "x", id)});
+      REQUIRE(runs.size() == 1);
+      REQUIRE_FALSE(runs[0].refused);
+      confirmed.push_back(id);
+    }
+    test.fixture.hub->crash();
+    test.files.power_cut();
+  }
+  test.fixture.start();
+  CHECK(stored(*test.fixture.hub) == confirmed);
+}
