@@ -55,8 +55,9 @@ TEST_CASE("client: a published event is confirmed with offset and level") {
   CHECK(confirm.offset == 1);
   CHECK(confirm.level == Level::synced);
   CHECK_FALSE(confirm.refused);
+  const auto envelope = hub.with_log([](FakeLog& all) { return codec::Frame{all.events.at(0).envelope}; });
   EventFields fields;
-  REQUIRE(codec::read_envelope(log->events[0].envelope, fields));
+  REQUIRE(codec::read_envelope(envelope.bytes(), fields));
   CHECK(fields.source == "order");
   CHECK(fields.exchange == "amq.topic");
   CHECK(fields.routingkey == "order.placed");
@@ -105,7 +106,7 @@ TEST_CASE("client: hub restarts in the middle of publishing lose nothing and sto
     hub = std::make_unique<FakeHub>(log, endpoint);
   }
   CHECK(bus.flush(limit));
-  CHECK(ids_in(*log) == published);
+  CHECK(hub->with_log([](FakeLog& all) { return ids_in(all); }) == published);
   CHECK(confirmed.size() == published.size());
   CHECK(std::all_of(confirmed.begin(), confirmed.end(), [](const auto& entry) { return entry.second == 1; }));
   CHECK(bus.stats().reconnects > 0);
@@ -245,9 +246,10 @@ TEST_CASE("client: a service's queue is declared and bound, and its events come 
   }));
   CHECK(seen == std::vector<std::string>{"0", "1", "2", "3", "4"});
   CHECK(hub.stored() == 10);
-  CHECK(log->events[5].type == "payment.taken");
+  const auto envelope = hub.with_log([](FakeLog& all) { return codec::Frame{all.events.at(5).envelope}; });
   EventFields fields;
-  REQUIRE(codec::read_envelope(log->events[5].envelope, fields));
+  REQUIRE(codec::read_envelope(envelope.bytes(), fields));
+  CHECK(fields.type == "payment.taken");
   CHECK(fields.correlationid == "order-0");
   CHECK(payment.stats().handled == 5);
 }
@@ -435,7 +437,7 @@ TEST_CASE("subscriber: what retention took is told as a miss (G55)") {
   Bus bus{options(hub)};
   for (int i = 0; i < 20; ++i) bus.publish(event("a.happened"));
   REQUIRE(bus.flush(limit));
-  log->first = 11;
+  hub.with_log([](FakeLog& all) { all.first = 11; });
   Subscriber reader{{"reader", {hub.endpoint(), "", ""}}};
   std::vector<std::uint64_t> seen;
   std::vector<Miss> misses;

@@ -50,6 +50,13 @@ class FakeHub {
   std::string endpoint() const { return endpoint_; }
   void stop();
 
+  // The log while the hub's thread keeps away from it.
+  template <class Look>
+  auto with_log(Look look) {
+    const std::lock_guard lock{mutex_};
+    return look(*log_);
+  }
+
   std::size_t stored() const;
   std::vector<std::string> settled() const;  // "ack 3", "fail 4 text" and so on, in the order in which they came
   std::size_t hellos() const { return hellos_; }
