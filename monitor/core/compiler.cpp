@@ -132,6 +132,7 @@ void Compiler::add_places() {
     if (drawn.kind == NodeKind::event_sub_process && interrupted_[drawn.scope] == no_index)
       interrupted_[drawn.scope] = add_mark("interrupted");
   }
+  defer_choices();
   flow_place_.resize(model_.flows.size());
   for (std::uint32_t flow = 0; flow < model_.flows.size(); ++flow) {
     const NodeIndex to = model_.flows[flow].to;
@@ -140,6 +141,21 @@ void Compiler::add_places() {
   for (const MessageFlow& message : model_.messages) {
     if (message.from == no_index || message.to == no_index) continue;
     if (message_[message.to] == no_index) message_[message.to] = add_mark(message.id);
+  }
+}
+
+// Behind an event gateway nothing is chosen before an event has come: its catch events wait on one place.
+void Compiler::defer_choices() {
+  for (NodeIndex gateway = 0; gateway < model_.nodes.size(); ++gateway) {
+    const Node& drawn = model_.nodes[gateway];
+    if (drawn.kind != NodeKind::event_gateway || drawn.all_of) continue;
+    PlaceIndex waiting = no_index;
+    for (const std::uint32_t flow : out_[gateway]) {
+      const NodeIndex to = model_.flows[flow].to;
+      if (model_.nodes[to].kind != NodeKind::catch_event || in_[to].size() != 1) continue;
+      if (waiting == no_index) at_[waiting = node_in_[to]] = gateway;
+      node_in_[to] = waiting;
+    }
   }
 }
 

@@ -21,6 +21,7 @@ class Compiler {
   void add_steps();
   void connect();
   void add_places();
+  void defer_choices();
   PlaceIndex add_place(const std::string& name, ScopeIndex scope, NodeIndex at);
   PlaceIndex add_mark(const std::string& name);
   bool joins(NodeIndex node) const;

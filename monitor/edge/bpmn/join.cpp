@@ -2,6 +2,8 @@
 // of them under one correlation id, and wants to know which message is missing.
 #include <algorithm>
 #include <numeric>
+#include <set>
+#include <utility>
 
 #include "monitor/edge/bpmn/elements.hpp"
 #include "monitor/edge/bpmn/reader.hpp"
@@ -90,6 +92,17 @@ void Reader::join_participants() {
       messages.push_back({later.element.attribute("id").value(), one_line(later.element.attribute("name").value()),
                           *source, *target, later.element});
   }
+  // An activity that both sends and receives talks while it runs; as one step it waits for nothing.
+  std::set<std::pair<std::size_t, std::uint32_t>> senders;
+  for (const auto& message : messages) senders.emplace(message.from.model, message.from.index);
+  messages.erase(
+      std::remove_if(
+          messages.begin(), messages.end(),
+          [&](const Message& message) {
+            const auto& to = message.to;
+            return is_activity(models[to.model].nodes[to.index].kind) && senders.count({to.model, to.index}) > 0;
+          }),
+      messages.end());
   std::vector<NodeIndex> offset(models.size());
   std::vector<std::size_t> joined(models.size(), 1);
   for (std::size_t m = 0; m < models.size(); ++m) {
