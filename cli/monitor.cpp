@@ -3,17 +3,36 @@
 
 #include <iostream>
 #include <memory>
+#include <mutex>
 
+#include "bus/codec/payload_json.hpp"
 #include "cli/command.hpp"
 #include "laban/stop.hpp"
 
 namespace laban::cli {
 namespace {
 
+// Payloads of the types that this program was built with.
+class Decoder {
+ public:
+  Decoder() { codec::add_known_types(types_); }
+  std::optional<std::string> operator()(std::string_view dataschema, std::string_view bytes) {
+    const std::lock_guard lock(mutex_);
+    return types_.to_json(dataschema, {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()});
+  }
+
+ private:
+  std::mutex mutex_;
+  codec::PayloadTypes types_;
+};
+
 int run_monitor(monitor::MonitorOptions options) {
   const auto stop = stop_on_signal();
   options.say = [](const std::string& line) { std::cerr << "laban monitor: " << line << '\n'; };
   options.version = LABAN_VERSION;
+  options.decoder = [decoder = std::make_shared<Decoder>()](std::string_view dataschema, std::string_view bytes) {
+    return (*decoder)(dataschema, bytes);
+  };
   monitor::Monitor monitor(std::move(options));
   std::cout << "monitor: " << monitor.address() << std::endl;
   monitor.wait(stop);

@@ -238,14 +238,13 @@ Json json_event(const EventSummary& event, const std::vector<Step>& steps) {
   out["step"] = event.step < steps.size() ? Json(steps[event.step].name) : Json(nullptr);
   out["node"] = event.step < steps.size() ? Json(steps[event.step].id) : Json(nullptr);
   out["data"] = nullptr;
-  out["dataReason"] = "payloads are not read back from the bus yet";
   return out;
 }
 
 }  // namespace
 
-Api::Api(Board& board, const Catalogue& catalogue, std::string version)
-    : board_(board), catalogue_(catalogue), version_(std::move(version)) {}
+Api::Api(Board& board, const Catalogue& catalogue, std::string version, Payloads* payloads)
+    : board_(board), catalogue_(catalogue), version_(std::move(version)), payloads_(payloads) {}
 
 HttpResponse Api::status(const HttpRequest& request) const {
   refuse_past(request);
@@ -328,7 +327,18 @@ HttpResponse Api::instance(const HttpRequest& request) const {
   out["key"] = name->key;
   out["explanation"] = explain(*seen, entry->model, then - stored->row.last_event_at);
   Json events = Json::array();
-  for (const auto& event : at.view->events(*name, 0, events_max)) events.push_back(json_event(event, entry->steps));
+  std::vector<std::uint64_t> offsets;
+  for (const auto& event : at.view->events(*name, 0, events_max)) {
+    events.push_back(json_event(event, entry->steps));
+    offsets.push_back(event.offset);
+  }
+  if (payloads_ && request.parameter("data").value_or("yes") != "no") {
+    auto read = payloads_->read(offsets);
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      if (!read[i].reason.empty()) events[i]["dataReason"] = read[i].reason;
+      events[i]["data"] = std::move(read[i].data);
+    }
+  }
   out["events"] = std::move(events);
   Json deviations = Json::array();
   for (const auto& deviation : seen->deviations) deviations.push_back(json_deviation(deviation));

@@ -9,12 +9,14 @@
 #include "monitor/board.hpp"
 #include "monitor/catalogue.hpp"
 #include "monitor/edge/http/http_server.hpp"
+#include "monitor/payloads.hpp"
 
 namespace laban::monitor {
 
 class Api {
  public:
-  Api(Board& board, const Catalogue& catalogue, std::string version);
+  // Without `payloads`, events are answered without theirs.
+  Api(Board& board, const Catalogue& catalogue, std::string version, Payloads* payloads = nullptr);
 
   HttpResponse status(const HttpRequest& request) const;
   HttpResponse definitions(const HttpRequest& request) const;
@@ -33,6 +35,7 @@ class Api {
   Board& board_;
   const Catalogue& catalogue_;
   std::string version_;
+  Payloads* payloads_;
 };
 
 }  // namespace laban::monitor

@@ -82,6 +82,7 @@ struct Monitor::Impl : FeedListener {
   std::unique_ptr<Store> store;
   Catalogue catalogue;
   Board board;
+  std::unique_ptr<Payloads> payloads;
   std::unique_ptr<Api> api;
   std::unique_ptr<ChangeStream> stream;
   std::unique_ptr<Witness> witness;
@@ -107,7 +108,8 @@ Monitor::Impl::Impl(MonitorOptions given)
   LibraryChange definitions = library.read();
   for (const auto& line : definitions.said) say(line);
   store = std::make_unique<Store>(options.data);
-  api = std::make_unique<Api>(board, catalogue, options.version);
+  payloads = std::make_unique<Payloads>(options.hub, options.decoder);
+  api = std::make_unique<Api>(board, catalogue, options.version, payloads.get());
   stream = std::make_unique<ChangeStream>(*api);
   witness = std::make_unique<Witness>(*store, options.tracking,
                                       [this](DefinitionIndex index, const ProcessModel& model, const std::string& text,
@@ -115,7 +117,7 @@ Monitor::Impl::Impl(MonitorOptions given)
   for (const auto& line : witness->adopt(definitions.entries)) say(line);
   witness->commit();
   board.put(witness->publish({}));
-  feed = std::make_unique<Feed>(options.hub, witness->offset(), *this);
+  feed = std::make_unique<Feed>(options.hub, witness->offset(), *this, options.decoder);
   serve();
   thread = std::jthread([this](std::stop_token stop) {
     try {

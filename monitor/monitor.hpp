@@ -11,8 +11,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "laban/options.hpp"
 #include "monitor/core/tracker.hpp"
@@ -29,6 +31,8 @@ struct MonitorOptions {
   std::filesystem::path web;   // the dashboard from files, for work on it
   std::string version = "0";   // of the software
   TrackerOptions tracking;
+  // Makes JSON of a payload by its schema; called from any thread; may be empty.
+  std::function<std::optional<std::string>(std::string_view dataschema, std::string_view bytes)> decoder;
   std::function<void(const std::string&)> say;  // a line for people, without a full stop
 };
 

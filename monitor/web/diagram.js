@@ -34,7 +34,7 @@ function wrap(text, width, lines, font) {
   return out;
 }
 
-function lines(text, x, y, width, room, anchor = 'middle', size = 12) {
+function lines(text, x, y, width, room, anchor = 'middle', size = 13) {
   const step = size * 1.25;
   const rows = wrap(text, width, Math.max(1, Math.floor(room / step)), `500 ${size}px system-ui, sans-serif`);
   const top = y - ((rows.length - 1) * step) / 2;
@@ -110,7 +110,7 @@ function shape(node) {
   } else {
     out.push(h('rect.body', { x, y, width, height, rx: node.opens ? 8 : 9 }));
     if (kind === 'transaction') out.push(h('rect.inner', { x: x + 3, y: y + 3, width: width - 6, height: height - 6, rx: 6 }));
-    if (node.opens) out.push(lines(node.name, x + 10, y + 14, width - 20, 16, 'start', 11));
+    if (node.opens) out.push(lines(node.name, x + 10, y + 14, width - 20, 16, 'start', 12));
     else out.push(lines(node.name, cx, cy, width - 14, height - 12));
     if (node.forCompensation) out.push(sign('compensation', cx, y + height - 10, 7));
   }
@@ -120,8 +120,8 @@ function shape(node) {
 function caption(node, cx, bottom) {
   const label = node.label;
   const text = label
-    ? lines(node.name, label.x + label.width / 2, label.y + label.height / 2, Math.max(label.width + 12, 60), 60, 'middle', 11)
-    : lines(node.name, cx, bottom + 12, 96, 30, 'middle', 11);
+    ? lines(node.name, label.x + label.width / 2, label.y + label.height / 2, Math.max(label.width + 12, 60), 60, 'middle', 12)
+    : lines(node.name, cx, bottom + 12, 96, 30, 'middle', 12);
   text.classList.add('caption');
   return text;
 }
@@ -186,7 +186,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
       const middle = flow.points[Math.floor((flow.points.length - 1) / 2)];
       const next = flow.points[Math.floor((flow.points.length - 1) / 2) + 1] ?? middle;
       const at = flow.label ? { x: flow.label.x + flow.label.width / 2, y: flow.label.y + flow.label.height / 2 } : { x: (middle.x + next.x) / 2, y: (middle.y + next.y) / 2 - 10 };
-      const text = lines(flow.name, at.x, at.y, 100, 30, 'middle', 10.5);
+      const text = lines(flow.name, at.x, at.y, 100, 30, 'middle', 12);
       text.classList.add('caption');
       line.append(text);
     }

@@ -3,7 +3,7 @@ import { get, live, query } from './api.js';
 import { diagram } from './diagram.js';
 import { h, fill, keyed, setText } from './dom.js';
 import { count, plural, seconds, states } from './format.js';
-import { atStep, counter, definitionLink, failure, instanceLink, listLink, marks, pill, stateBar, sum } from './parts.js';
+import { age, atStep, counter, definitionLink, failure, instanceLink, listLink, marks, pill, stateBar, sum } from './parts.js';
 
 const drawn = 4;  // as many diagrams stand on the first screen; more processes are told by their rows
 
@@ -25,11 +25,13 @@ export function overview(main, { signal, go }) {
   };
   const list = h('div.processes');
   const waiting = h('tbody');
+  const waitingTitle = h('h2', { id: 'waiting' }, 'Waiting longest');
+  const allOfThem = h('a', { href: '/instances' }, 'All instances');
   const waitingBox = h('section', { 'aria-labelledby': 'waiting' },
-    h('h2', { id: 'waiting' }, 'Waiting longest'),
+    waitingTitle,
     h('div.scroll', null, h('table', null,
       h('thead', null, h('tr', null, ['Instance', 'Process', 'Last step', 'Since', ''].map((name) => h('th', { scope: 'col' }, name)))), waiting)),
-    h('p.more', null, h('a', { href: listLink({ state: 'live' }) }, 'All live instances')));
+    h('p.more', null, allOfThem));
   const problems = h('ul.problems');
   const problemsBox = h('section', { 'aria-labelledby': 'problems', hidden: true }, h('h2', { id: 'problems' }, 'Problems'), problems);
   const empty = firstRun();
@@ -85,10 +87,14 @@ export function overview(main, { signal, go }) {
     if (asked) return;
     asked = true;
     try {
-      const page = await get(`/api/v1/instances${query({ state: 'live', sort: 'stalest', limit: 8 })}`, signal);
+      let page = await get(`/api/v1/instances${query({ state: 'live', sort: 'stalest', limit: 8 })}`, signal);
+      const waits = page.instances.length > 0;
+      if (!waits) page = await get(`/api/v1/instances${query({ sort: 'newest', limit: 8 })}`, signal);
+      setText(waitingTitle, waits ? 'Waiting longest' : 'Latest; nothing waits');
+      setText(allOfThem, waits ? 'All live instances' : 'All instances');
+      allOfThem.href = waits ? listLink({ state: 'live' }) : listLink({ sort: 'newest' });
       waitingBox.querySelector('.notice')?.remove();
       keyed(waiting, page.instances, (row) => `${row.definition}/${row.id}`, waitingRow, (element, row) => element.update(row));
-      if (!page.instances.length) fill(waiting, h('tr', null, h('td.none', { colspan: 5 }, 'Nothing waits: every instance has ended.')));
     } catch (error) {
       if (error.name !== 'AbortError') waitingBox.append(failure(error));
     }
@@ -174,10 +180,10 @@ function waitingRow(row) {
   element.update = (now) => {
     shown = now;
     setText(at, now.steps.join(', ') || '–');
-    fill(notes, now.state === 'compensating' ? pill('compensating') : null, marks(now));
+    fill(notes, now.state === 'running' ? null : pill(now.state), marks(now));
     element.tick();
   };
-  element.tick = () => setText(long, atStep(shown));
+  element.tick = () => setText(long, shown.endedAt ? `took ${age(shown)}` : atStep(shown));
   return element;
 }
 

@@ -14,13 +14,19 @@ namespace {
 
 constexpr std::size_t payload_max = 1 << 20;  // a larger one is not searched for a key
 
-// A field by its path, `order.id`, in a JSON payload: one key, or several where it is a list.
-std::vector<std::string> read_field(const Event& event, std::string_view path) {
+// A field by its path, `order.id`, in a payload: one key, or several where it is a list.
+std::vector<std::string> read_field(const Event& event, std::string_view path, const Feed::Decoder& decoder) {
   std::vector<std::string> out;
   const auto data = event.data();
-  if (event.datacontenttype() != json_content_type || data.size() > payload_max) return out;
-  const auto* text = reinterpret_cast<const char*>(data.data());
-  const auto document = nlohmann::json::parse(text, text + data.size(), nullptr, false);
+  if (data.size() > payload_max) return out;
+  std::string_view text{reinterpret_cast<const char*>(data.data()), data.size()};
+  std::optional<std::string> decoded;
+  if (event.datacontenttype() != json_content_type) {
+    if (decoder) decoded = decoder(event.dataschema(), text);
+    if (!decoded) return out;
+    text = *decoded;
+  }
+  const auto document = nlohmann::json::parse(text, nullptr, false);
   const nlohmann::json* at = &document;
   while (at->is_object() && !path.empty()) {
     const auto dot = path.find('.');
@@ -45,13 +51,15 @@ std::vector<std::string> read_field(const Event& event, std::string_view path) {
 }  // namespace
 
 struct Feed::Impl {
-  Impl(const HubAddress& hub, FeedListener& given) : listener(given), subscriber({"laban-monitor", hub}) {}
+  Impl(const HubAddress& hub, FeedListener& given, Decoder how)
+      : listener(given), decoder(std::move(how)), subscriber({"laban-monitor", hub}) {}
 
   FeedListener& listener;
+  Decoder decoder;
   Subscriber subscriber;
 
   void on_event(const Event& event) {
-    const FieldReader fields = [&event](std::string_view field) { return read_field(event, field); };
+    const FieldReader fields = [&](std::string_view field) { return read_field(event, field, decoder); };
     Observation out;
     out.key = event.correlationid();
     out.type = event.type();
@@ -65,8 +73,8 @@ struct Feed::Impl {
   }
 };
 
-Feed::Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& listener)
-    : impl_(std::make_unique<Impl>(hub, listener)) {
+Feed::Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& listener, Decoder decoder)
+    : impl_(std::make_unique<Impl>(hub, listener, std::move(decoder))) {
   SubscriptionOptions everything;
   everything.from = SubscriptionOptions::From::offset;
   everything.offset = after_offset + 1;

@@ -8,7 +8,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "laban/options.hpp"
 #include "monitor/core/tracker.hpp"
@@ -44,7 +48,10 @@ class FeedListener {
 
 class Feed {
  public:
-  Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& listener);
+  // `decoder` makes JSON of payloads that are none, for definitions that correlate by a payload field; may be empty.
+  using Decoder = std::function<std::optional<std::string>(std::string_view dataschema, std::string_view bytes)>;
+
+  Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& listener, Decoder decoder = {});
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
