@@ -1,4 +1,5 @@
 // cli/discover.cpp - `laban discover`: what follows what in a recorded log, as JSON, a graph or a definition.
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,8 @@
 #include "cli/log_options.hpp"
 #include "laban/error.hpp"
 #include "monitor/core/discovery.hpp"
+#include "monitor/edge/bpmn/write_bpmn.hpp"
+#include "monitor/edge/yaml/write_yaml.hpp"
 
 namespace laban::cli {
 namespace {
@@ -67,22 +70,50 @@ void print_dot(const monitor::Discovery& found) {
   std::cout << "}\n";
 }
 
+// The file's name as an id: letters, digits, dashes.
+std::string id_of(const std::string& file) {
+  std::string id;
+  for (const char c : std::filesystem::path(file).filename().string()) {
+    if (c == '.') break;
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    id += plain ? c : '-';
+  }
+  return id.empty() || !((id[0] >= 'a' && id[0] <= 'z') || (id[0] >= 'A' && id[0] <= 'Z')) ? "log-" + id : id;
+}
+
+void print_definition(const monitor::Discovery& found, const Settings& settings) {
+  if (found.activities().empty())
+    throw Error(Errc::malformed, settings.log.file + ": the log has no events: there is no process to draw");
+  if (settings.format == "bpmn") {
+    std::cout << monitor::write_bpmn(found.model(id_of(settings.log.file)));
+    return;
+  }
+  std::vector<monitor::Finding> findings;
+  const auto text = monitor::write_yaml(found.block_model(id_of(settings.log.file)), findings);
+  if (!text) throw Error(Errc::malformed, "the process cannot be said in YAML: use --format bpmn");
+  std::cout << *text;
+}
+
 int discover(const Settings& settings) {
   monitor::Discovery found(warn("laban discover"));
   read(settings.log, found);
   if (settings.format == "json")
     std::cout << json_of(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  else
+  else if (settings.format == "dot")
     print_dot(found);
+  else
+    print_definition(found, settings);
   return exit_ok;
 }
 
 void add_discover(CLI::App& program, std::function<int()>& action) {
-  auto* command = program.add_subcommand("discover", "The directly-follows graph of a recorded event log");
+  auto* command = program.add_subcommand(
+      "discover", "The directly-follows graph of a recorded event log, or a definition drawn from it");
   command->footer("Example: laban discover orders.xes --format dot | dot -Tsvg > orders.svg");
   auto settings = std::make_shared<Settings>();
   add_log_options(*command, settings->log);
-  command->add_option("--format", settings->format, "json or dot")->check(CLI::IsMember({"json", "dot"}));
+  command->add_option("--format", settings->format, "json, dot, bpmn or yaml")
+      ->check(CLI::IsMember({"json", "dot", "bpmn", "yaml"}));
   command->callback([settings, &action] { action = [settings] { return discover(*settings); }; });
 }
 

@@ -54,50 +54,141 @@ std::vector<Discovery::Variant> Discovery::variants() const {
   return variants;
 }
 
-ProcessModel Discovery::model(const std::string& id) const {
-  ProcessModel model;
-  model.id = id;
-  model.name = id;
-  const auto add = [&](NodeKind kind, const char* element, const std::string& node_id, const std::string& name) {
+namespace {
+
+// Adds nodes and flows to a process.
+class Drawing {
+ public:
+  explicit Drawing(const std::string& id) {
+    model_.id = id;
+    model_.name = id;
+  }
+
+  NodeIndex add(NodeKind kind, const char* element, const std::string& name) {
     Node node;
     node.kind = kind;
     node.element = element;
-    node.id = node_id;
+    node.id = std::string(element) + "-" + std::to_string(model_.nodes.size() + 1);
     node.name = name;
-    model.nodes.push_back(std::move(node));
-    return static_cast<NodeIndex>(model.nodes.size() - 1);
-  };
-  const auto connect = [&](NodeIndex from, NodeIndex to) {
+    if (kind == NodeKind::task) {
+      node.shows = Shows::required;
+      node.types = {name};
+      node.bound = true;
+    }
+    model_.nodes.push_back(std::move(node));
+    return static_cast<NodeIndex>(model_.nodes.size() - 1);
+  }
+  NodeIndex gateway() { return add(NodeKind::exclusive_gateway, "exclusiveGateway", ""); }
+  NodeIndex task(const std::string& name) { return add(NodeKind::task, "task", name); }
+  NodeIndex start() { return add(NodeKind::start_event, "startEvent", ""); }
+  NodeIndex end() { return add(NodeKind::end_event, "endEvent", ""); }
+
+  void connect(NodeIndex from, NodeIndex to) {
     Flow flow;
-    flow.id = "flow-" + std::to_string(model.flows.size() + 1);
+    flow.id = "flow-" + std::to_string(model_.flows.size() + 1);
     flow.from = from;
     flow.to = to;
-    model.flows.push_back(std::move(flow));
-  };
-  const NodeIndex start = add(NodeKind::start_event, "startEvent", "start", "");
-  const NodeIndex first = add(NodeKind::exclusive_gateway, "exclusiveGateway", "begins", "");
-  connect(start, first);
-  std::vector<NodeIndex> tasks, choices, merges;
-  for (std::uint32_t i = 0; i < names_.size(); ++i) {
-    const std::string number = std::to_string(i + 1);
-    merges.push_back(add(NodeKind::exclusive_gateway, "exclusiveGateway", "before-" + number, ""));
-    tasks.push_back(add(NodeKind::task, "task", "step-" + number, names_[i]));
-    choices.push_back(add(NodeKind::exclusive_gateway, "exclusiveGateway", "after-" + number, ""));
-    model.nodes[tasks[i]].shows = Shows::required;
-    model.nodes[tasks[i]].types = {names_[i]};
-    model.nodes[tasks[i]].bound = true;
-    connect(merges[i], tasks[i]);
-    connect(tasks[i], choices[i]);
-    if (starts_[i] > 0) connect(first, merges[i]);
+    model_.flows.push_back(std::move(flow));
   }
-  for (const Edge& edge : edges()) connect(choices[edge.from], merges[edge.to]);
-  const NodeIndex last = add(NodeKind::exclusive_gateway, "exclusiveGateway", "ends", "");
-  const NodeIndex end = add(NodeKind::end_event, "endEvent", "end", "");
-  connect(last, end);
+
+  ProcessModel take() { return std::move(model_); }
+
+ private:
+  ProcessModel model_;
+};
+
+// The beginnings of all traces as a tree.
+struct Beginning {
+  std::map<std::uint32_t, Beginning> next;
+  bool ends = false;
+};
+
+std::size_t add_trace(Beginning& root, const std::vector<std::uint32_t>& trace) {
+  std::size_t added = 0;
+  Beginning* at = &root;
+  for (const std::uint32_t activity : trace) {
+    added += at->next.contains(activity) ? 0 : 1;
+    at = &at->next[activity];
+  }
+  at->ends = true;
+  return added;
+}
+
+// Draws what follows a beginning behind `last`, and gives the last node of the block.
+NodeIndex draw(Drawing& drawing, const std::vector<std::string>& names, const Beginning& beginning, NodeIndex last) {
+  if (beginning.next.empty()) return last;
+  const bool choice = beginning.next.size() > 1 || beginning.ends;
+  NodeIndex join = no_index;
+  if (choice) {
+    const NodeIndex split = drawing.gateway();
+    join = drawing.gateway();
+    drawing.connect(last, split);
+    last = split;
+  }
+  NodeIndex end = last;
+  for (const auto& [activity, rest] : beginning.next) {
+    const NodeIndex task = drawing.task(names[activity]);
+    drawing.connect(last, task);
+    end = draw(drawing, names, rest, task);
+    if (choice) drawing.connect(end, join);
+  }
+  if (beginning.ends) drawing.connect(last, join);
+  return choice ? join : end;
+}
+
+}  // namespace
+
+ProcessModel Discovery::model(const std::string& id) const {
+  Drawing drawing(id);
+  const NodeIndex start = drawing.start(), first = drawing.gateway();
+  drawing.connect(start, first);
+  std::vector<NodeIndex> merges, choices;
+  for (std::uint32_t i = 0; i < names_.size(); ++i) {
+    merges.push_back(drawing.gateway());
+    const NodeIndex task = drawing.task(names_[i]);
+    choices.push_back(drawing.gateway());
+    drawing.connect(merges[i], task);
+    drawing.connect(task, choices[i]);
+    if (starts_[i] > 0) drawing.connect(first, merges[i]);
+  }
+  for (const Edge& edge : edges()) drawing.connect(choices[edge.from], merges[edge.to]);
+  const NodeIndex last = drawing.gateway();
+  drawing.connect(last, drawing.end());
   for (std::uint32_t i = 0; i < names_.size(); ++i)
-    if (ends_[i] > 0) connect(choices[i], last);
-  if (variants_.contains({})) connect(first, last);
-  return model;
+    if (ends_[i] > 0) drawing.connect(choices[i], last);
+  if (variants_.contains({})) drawing.connect(first, last);
+  return drawing.take();
+}
+
+ProcessModel Discovery::block_model(const std::string& id, std::size_t most) const {
+  static constexpr std::size_t longest = 500;  // of a trace that becomes nested blocks
+  Beginning root;
+  std::size_t steps = 0;
+  for (const auto& [trace, count] : variants_) {
+    steps += trace.size() > longest ? most + 1 : add_trace(root, trace);
+    if (steps > most) break;
+  }
+  Drawing drawing(id);
+  const NodeIndex start = drawing.start();
+  if (steps <= most) {
+    const NodeIndex last = draw(drawing, names_, root, start);
+    drawing.connect(last, drawing.end());
+    return drawing.take();
+  }
+  const NodeIndex merge = drawing.gateway(), split = drawing.gateway(), join = drawing.gateway(),
+                  again = drawing.gateway(), end = drawing.end();
+  drawing.connect(start, merge);
+  drawing.connect(merge, split);
+  for (const std::string& name : names_) {
+    const NodeIndex task = drawing.task(name);
+    drawing.connect(split, task);
+    drawing.connect(task, join);
+  }
+  if (variants_.contains({})) drawing.connect(split, join);
+  drawing.connect(join, again);
+  drawing.connect(again, merge);
+  drawing.connect(again, end);
+  return drawing.take();
 }
 
 }  // namespace laban::monitor

@@ -49,6 +49,9 @@ class Discovery : public LogSink {
   // A sound process in which every trace of the log fits: a start, a choice after each activity among those that ever
   // followed it, an end where a trace ever ended. No parallel parts.
   ProcessModel model(const std::string& id) const;
+  // The same in nested blocks: the tree of the traces' beginnings, or, where that has more than `most` steps, a loop over
+  // a choice of all activities.
+  ProcessModel block_model(const std::string& id, std::size_t most = 300) const;
 
  private:
   OnWarning on_warning_;

@@ -1,6 +1,5 @@
 // tests/unit/monitor/xes/log_file_test.cpp - logs in all forms, and what is said of those that are none.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "laban/error.hpp"
 #include "monitor/edge/xes/log_file.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 using namespace laban;
 using namespace laban::monitor;
@@ -17,17 +17,12 @@ using namespace laban::monitor;
 namespace {
 
 struct Folder {
-  Folder() {
-    char name[] = "/tmp/laban-log-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
   std::filesystem::path file(const std::string& name, const std::string& text) const {
     std::ofstream{path / name, std::ios::binary} << text;
     return path / name;
   }
-  std::filesystem::path path;
+  laban::test::TemporaryDirectory directory;
+  const std::filesystem::path& path = directory.path();
 };
 
 // Writes down what it is told: "id: a b c".

@@ -1,0 +1,185 @@
+// tests/system/offline/offline_test.cpp - `laban replay`, `discover` and `check` as a user meets them.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/support/temporary_directory.hpp"
+
+using nlohmann::json;
+
+namespace {
+
+struct Folder {
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream{path / name, std::ios::binary} << text;
+    return (path / name).string();
+  }
+  laban::test::TemporaryDirectory directory;
+  const std::filesystem::path& path = directory.path();
+};
+
+struct Ran {
+  int code = -1;
+  std::string out, err;
+};
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+Ran run(const Folder& folder, const std::string& arguments) {
+  const std::string out = (folder.path / "out").string(), err = (folder.path / "err").string();
+  const int status = std::system((std::string(LABAN_PROGRAM) + " " + arguments + " > " + out + " 2> " + err).c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
+}
+
+using Trace = std::vector<std::string>;
+
+std::string xes(const std::vector<Trace>& traces) {
+  std::string text = "<?xml version=\"1.0\"?>\n<log>\n";
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    text += "<trace><string key=\"concept:name\" value=\"" + std::to_string(i) + "\"/>\n";
+    for (const auto& activity : traces[i])
+      text += "<event><string key=\"concept:name\" value=\"" + activity + "\"/></event>\n";
+    text += "</trace>\n";
+  }
+  return text + "</log>\n";
+}
+
+// claim; then check and assess in parallel; then pay or reject.
+const char* const claims = R"(<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t">
+  <process id="claims" name="Claims">
+    <startEvent id="s"/><task id="t1" name="claim"/><parallelGateway id="g1"/>
+    <task id="t2" name="check"/><task id="t3" name="assess"/><parallelGateway id="g2"/>
+    <exclusiveGateway id="g3"/><task id="t4" name="pay"/><task id="t5" name="reject"/><endEvent id="e"/>
+    <sequenceFlow id="f1" sourceRef="s" targetRef="t1"/><sequenceFlow id="f2" sourceRef="t1" targetRef="g1"/>
+    <sequenceFlow id="f3" sourceRef="g1" targetRef="t2"/><sequenceFlow id="f4" sourceRef="g1" targetRef="t3"/>
+    <sequenceFlow id="f5" sourceRef="t2" targetRef="g2"/><sequenceFlow id="f6" sourceRef="t3" targetRef="g2"/>
+    <sequenceFlow id="f7" sourceRef="g2" targetRef="g3"/><sequenceFlow id="f8" sourceRef="g3" targetRef="t4"/>
+    <sequenceFlow id="f9" sourceRef="g3" targetRef="t5"/><sequenceFlow id="f10" sourceRef="t4" targetRef="e"/>
+    <sequenceFlow id="f11" sourceRef="t5" targetRef="e"/>
+  </process>
+</definitions>)";
+
+json replay(const Folder& folder, const std::vector<Trace>& traces, const std::string& definition) {
+  const Ran ran =
+      run(folder, "replay " + folder.file("log.xes", xes(traces)) + " --definition " + definition + " --json");
+  CAPTURE(ran.err);
+  REQUIRE(ran.code <= 1);
+  return json::parse(ran.out);
+}
+
+}  // namespace
+
+TEST_CASE("replay: fitting traces fit, one that stops early conforms and has not ended") {
+  const Folder folder;
+  const auto definition = folder.file("claims.bpmn", claims);
+  const json result = replay(
+      folder, {{"claim", "check", "assess", "pay"}, {"claim", "assess", "check", "reject"}, {"claim"}, {}}, definition);
+  CHECK(result["cases"] == 4);
+  CHECK(result["events"] == 9);
+  CHECK(result["conforming"] == 4);
+  CHECK(result["fit"] == 2);
+  CHECK(result["instances"][2]["ended"] == false);
+  CHECK(result["instances"][2]["verdict"] == "conforming");
+}
+
+TEST_CASE("replay: each kind of deviation has its name, its place and what was expected") {
+  const Folder folder;
+  const auto definition = folder.file("claims.bpmn", claims);
+  const json result = replay(folder,
+                             {{"claim", "assess", "pay"},
+                              {"claim", "claim", "check", "assess", "pay"},
+                              {"claim", "check", "pay", "assess"},
+                              {"claim", "check", "coffee", "assess", "pay"},
+                              {"claim", "check", "assess", "pay", "claim"}},
+                             definition);
+  const auto first = [&](std::size_t i) { return result["instances"][i]["deviations"][0]; };
+  CHECK(first(0) ==
+        json{{"kind", "skipped"}, {"event", "pay"}, {"index", 2}, {"missing", {"check"}}, {"expected", {"check"}}});
+  CHECK(first(1)["kind"] == "repeated");
+  CHECK(first(1)["index"] == 1);
+  CHECK(first(1)["expected"] == json{"assess", "check"});
+  CHECK(first(2)["kind"] == "out-of-order");
+  CHECK(first(2)["index"] == 2);
+  CHECK(first(3)["kind"] == "unexpected");
+  CHECK(first(3)["event"] == "coffee");
+  CHECK(first(4)["kind"] == "after-end");
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(result["instances"][i]["deviations"].size() == 1);
+    CHECK(result["instances"][i]["fit"] == false);
+  }
+  CHECK(result["deviating"] == 5);
+  const Ran text = run(folder, "replay " + (folder.path / "log.xes").string() + " --definition " + definition);
+  CHECK(text.code == 1);
+  CHECK(text.out.find("missing check") != std::string::npos);
+}
+
+TEST_CASE("replay: unusable input is one line and exit code 2") {
+  const Folder folder;
+  const auto definition = folder.file("claims.bpmn", claims), log = folder.file("log.xes", xes({{"claim"}}));
+  for (const std::string& arguments :
+       {"replay missing.xes --definition " + definition, "replay " + log + " --definition missing.bpmn",
+        "replay " + definition + " --definition " + definition, "replay " + log + " --definition " + log,
+        "discover " + definition, "replay " + log,
+        "replay " + log + " --definition " + definition + " --order backwards"}) {
+    const Ran ran = run(folder, arguments);
+    CAPTURE(arguments);
+    CAPTURE(ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+    CHECK(ran.err.starts_with("laban "));
+  }
+}
+
+TEST_CASE("discover: what it draws fits the log that it was drawn from") {
+  const Folder folder;
+  const auto log = folder.file("log.xes", xes({{"a", "b", "c"}, {"a", "c", "b"}, {"a", "a", "c"}}));
+  const json graph = json::parse(run(folder, "discover " + log).out);
+  CHECK(graph["activities"] == json{{"a", 4}, {"b", 2}, {"c", 3}});
+  CHECK(graph["start"] == json{{"a", 3}});
+  CHECK(graph["variants"].size() == 3);
+  CHECK(run(folder, "discover " + log + " --format dot").out.starts_with("digraph"));
+  for (const std::string form : {"bpmn", "yaml"}) {
+    CAPTURE(form);
+    const auto drawn = folder.file("drawn." + form, run(folder, "discover " + log + " --format " + form).out);
+    const Ran again = run(folder, "replay " + log + " --definition " + drawn + " --json");
+    CAPTURE(again.err);
+    REQUIRE(again.code == 0);
+    CHECK(json::parse(again.out)["fit"] == 3);
+    CHECK(run(folder, "check " + drawn).code == 0);
+  }
+}
+
+TEST_CASE("replay: the traces of the running example fit their model, changed ones are named") {
+  const std::filesystem::path samples = std::filesystem::path(LABAN_SOURCE_DIR) / ".." / "shared" / "samples";
+  const auto log = samples / "running-example.xes", model = samples / "running-example.bpmn";
+  if (!std::filesystem::exists(log)) {
+    MESSAGE("SKIPPED: ../shared/samples is not here");
+    return;
+  }
+  const Folder folder;
+  const Ran ran = run(folder, "replay " + log.string() + " --definition " + model.string() + " --json");
+  REQUIRE(ran.code == 0);
+  CHECK(json::parse(ran.out)["fit"] == 6);
+  const Trace trace{"register request", "examine casually", "check ticket", "decide", "pay compensation"};
+  const auto first = [&](Trace changed) {
+    return replay(folder, {std::move(changed)}, model.string())["instances"][0]["deviations"].at(0);
+  };
+  CHECK(first({trace[0], trace[1], trace[3], trace[4]})["missing"] == json{"check ticket"});
+  CHECK(first({trace[0], trace[1], trace[1], trace[2], trace[3], trace[4]})["kind"] == "repeated");
+  CHECK(first({trace[0], trace[1], trace[3], trace[2], trace[4]})["kind"] == "out-of-order");
+  const json foreign = first({trace[0], "foreign", trace[1], trace[2], trace[3], trace[4]});
+  CHECK(foreign["kind"] == "unexpected");
+  CHECK(foreign["expected"] == json{"check ticket", "examine casually", "examine thoroughly"});
+}
