@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "laban/error.hpp"
+#include "monitor/core/soundness.hpp"
 
 namespace laban::monitor {
 namespace {
@@ -95,6 +96,7 @@ DefinitionIndex Witness::Fold::activate(const LibraryEntry& entry, StoredDefinit
   out.facts->id = model.id;
   out.facts->version = stored.version;
   out.facts->name = model.name.empty() ? model.id : model.name;
+  out.facts->sound = check_soundness(definition->net(), &model).sound;
   for (const auto& step : definition->steps()) {
     out.facts->step_names.push_back(step.name);
     out.facts->step_ids.push_back(step.id);
