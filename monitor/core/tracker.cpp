@@ -237,6 +237,37 @@ void Tracker::observe(const Observation& event, std::vector<Change>& changes) {
   if (changes.size() == before) ++fold.out_of_scope;
 }
 
+void Tracker::observe(std::span<const Observation> events, std::vector<Change>& changes) {
+  static constexpr std::size_t ahead = 16;
+  for (std::size_t at = 0; at < events.size(); at += ahead) {
+    const auto some = events.subspan(at, std::min(ahead, events.size() - at));
+    fold_->fetch_ahead(some);
+    for (const Observation& event : some) observe(event, changes);
+  }
+}
+
+// Two passes, so that the misses of the table overlap, and then those of the records.
+void Tracker::Fold::fetch_ahead(std::span<const Observation> events) const {
+  std::array<std::uint64_t, 64> hashes;
+  std::size_t known = 0;
+  for (const Observation& event : events) {
+    const auto found = families_of_type.find(event.type);
+    if (found == families_of_type.end()) continue;
+    for (const std::uint32_t family : found->second) {
+      if (known == hashes.size()) break;
+      hashes[known] = hash(family, event.key);
+      table.prefetch(hashes[known++]);
+    }
+  }
+  for (std::size_t i = 0; i < known; ++i) {
+    const InstanceIndex slot = table.first_candidate(hashes[i]);
+    if (slot == KeyTable::none) continue;
+    __builtin_prefetch(&hot(slot));
+    __builtin_prefetch(&cold(slot));
+    __builtin_prefetch(reinterpret_cast<const char*>(&cold(slot)) + 63);
+  }
+}
+
 void Tracker::Fold::observe_family(std::uint32_t family, const Observation& event, std::vector<Change>& changes) {
   const std::string& field = tracked[families[family].versions.back()].definition->model().correlation;
   if (field.empty() || event.fields == nullptr) return observe_key(family, event.key, event, changes);

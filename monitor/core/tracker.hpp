@@ -118,6 +118,8 @@ class Tracker {
 
   // Changes are appended.
   void observe(const Observation& event, std::vector<Change>& changes);
+  // The same for many in their order; what they will touch is fetched from memory a few events ahead.
+  void observe(std::span<const Observation> events, std::vector<Change>& changes);
   void advance(Time now, std::vector<Change>& changes);
 
   // Events up to here are lost for good: the first misfit of an instance that lives now, or whose first event follows,

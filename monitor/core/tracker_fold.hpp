@@ -136,6 +136,7 @@ struct Tracker::Fold {
 
   // Events.
   bool in_scope(const Tracked& one, const Observation& event) const;
+  void fetch_ahead(std::span<const Observation> events) const;
   void observe_family(std::uint32_t family, const Observation& event, std::vector<Change>& changes);
   void observe_key(std::uint32_t family, std::string_view key, const Observation& event, std::vector<Change>& changes);
   void apply(InstanceIndex slot, const Observation& event, Meaning meaning, bool started, std::vector<Change>& changes);

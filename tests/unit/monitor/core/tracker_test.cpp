@@ -448,6 +448,29 @@ TEST_CASE("tracker: a stream gives each instance the verdict that replay gives i
   }
 }
 
+TEST_CASE("tracker: events given together are the same as one after the other") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  const auto model = RandomProcess(random).make(2);
+  const auto said = noise(random, made(model)->types(), 20, 300);
+  Stream single, together;
+  single.tracker.activate(made(model));
+  together.tracker.activate(made(model));
+  std::vector<Observation> events;
+  for (const auto& one : said) {
+    single.say(one.key, one.type, one.time);
+    Observation event;
+    event.key = one.key;
+    event.type = one.type;
+    event.time = one.time;
+    event.offset = events.size() + 1;
+    events.push_back(event);
+  }
+  together.tracker.observe(std::span<const Observation>(events), together.changes);
+  CHECK(text(together.tracker) == text(single.tracker));
+  CHECK(together.changes.size() == single.changes.size());
+}
+
 TEST_CASE("tracker: bytes that are not an instance are refused") {
   Stream stream;
   stream.tracker.activate(made(sequence("order", {"placed", "paid"})));
