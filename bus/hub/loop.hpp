@@ -51,6 +51,7 @@ class Loop {
   void timers();
   void ping();
   void watch_disk();
+  void bound_parking();
   void remove_unwanted();
   void save_checkpoint();
   void run_tasks();

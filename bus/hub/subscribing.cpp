@@ -133,6 +133,24 @@ bool Subscribing::serve() {
   return !wishes_.empty();
 }
 
+// The first event behind the damage at `from` that can be read again; beyond the head where there is none.
+std::uint64_t Subscribing::readable_after(std::uint64_t from) {
+  const auto readable = [&](std::uint64_t offset) {
+    return offset > core_.head || !core_.journal.read(offset, 1, 1).damage;
+  };
+  std::uint64_t damaged = from;
+  std::uint64_t sound = from + 1;
+  while (!readable(sound)) {
+    damaged = sound;
+    sound = std::min(from + 2 * (sound - from), core_.head + 1);
+  }
+  while (sound - damaged > 1) {
+    const auto middle = damaged + (sound - damaged) / 2;
+    (readable(middle) ? sound : damaged) = middle;
+  }
+  return sound;
+}
+
 std::size_t Subscribing::answer(Session& session, Subscription& subscription, const codec::Replay& replay) {
   const auto& limits = core_.options.limits;
   const auto& feed = *subscription.feed;
@@ -182,8 +200,8 @@ std::size_t Subscribing::answer(Session& session, Subscription& subscription, co
       // A damaged stretch is told, never skipped in silence; what comes behind it is still there.
       lost = read.damage->text();
       const auto from = answer.up_to + 1;
-      answer.lost_from = answer.lost_from == 0 ? from : answer.lost_from;
-      answer.lost_to = std::min(std::max(read.next > from ? read.next - 1 : from, from), target);
+      if (answer.lost_from == 0) answer.lost_from = from;
+      answer.lost_to = std::min(readable_after(from) - 1, target);
       answer.lost_reason = lost;
       answer.up_to = answer.lost_to;
       break;

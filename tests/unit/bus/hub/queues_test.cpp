@@ -278,3 +278,17 @@ TEST_CASE("queues: declaring again is idempotent, and refused with the differenc
   CHECK(other->as<codec::Reply>().code == codec::Refusal::different);
   CHECK(other->as<codec::Reply>().message.find("keyed") != std::string_view::npos);
 }
+
+TEST_CASE("queues: unroutable events are kept up to a number, beyond it they are ledgered (G46)") {
+  HubFixture fixture;
+  fixture.options.limits.parking_max = 3;
+  RawClient client{fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.declare_queue("losses", "#", "laban.lost"));
+  std::vector<NewEvent> events;
+  for (int i = 0; i < 5; ++i) events.push_back(raw_event(std::to_string(i), "nobody"));
+  REQUIRE(client.publish(1, events).size() == 1);
+  CHECK(eventually(10s, [&] { return queue_of(*fixture.hub, "laban.parking").at("ledgered") == 5; }));
+  CHECK(eventually(10s, [&] { return queue_of(*fixture.hub, "losses").at("ready") == 1; }));
+  CHECK(queue_of(*fixture.hub, "laban.parking").at("lawHolds") == true);
+}
