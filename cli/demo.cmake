@@ -1,13 +1,8 @@
 # `laban play`, `laban demo`, and the library that the demo shares with system tests and soaks.
-if(TARGET laban_client AND TARGET laban_monitor_xes AND TARGET laban_monitor_definitions)
-  target_sources(laban PRIVATE play.cpp)
-  target_link_libraries(laban PRIVATE laban_client laban_monitor_xes laban_monitor_definitions nlohmann_json::nlohmann_json)
-endif()
+target_sources(laban PRIVATE play.cpp)
+target_link_libraries(laban PRIVATE laban_client laban_monitor_xes laban_monitor_definitions nlohmann_json::nlohmann_json)
 
 set(definition ${CMAKE_SOURCE_DIR}/services/processes/order-fulfilment.bpmn)
-if(NOT TARGET laban_service_support OR NOT EXISTS ${definition})
-  return()
-endif()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${definition})
 file(READ ${definition} definition_text)
 string(REGEX MATCH "<[a-zA-Z0-9]*:?process [^>]*id=\"([^\"]+)\"" unused "${definition_text}")

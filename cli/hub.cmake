@@ -1,5 +1,3 @@
 # `laban hub`.
-if(TARGET laban_hub)
-  target_sources(laban PRIVATE hub.cpp)
-  target_link_libraries(laban PRIVATE laban_hub laban_client nlohmann_json::nlohmann_json spdlog::spdlog)
-endif()
+target_sources(laban PRIVATE hub.cpp)
+target_link_libraries(laban PRIVATE laban_hub laban_client nlohmann_json::nlohmann_json spdlog::spdlog)

@@ -1,5 +1,3 @@
 # The monitor, and the commands that ask a running one.
-if(TARGET laban_monitor)
-  target_sources(laban PRIVATE monitor.cpp monitor_client.cpp ps.cpp show.cpp table.cpp)
-  target_link_libraries(laban PRIVATE laban_codec laban_monitor laban_monitor_http nlohmann_json::nlohmann_json PkgConfig::httplib)
-endif()
+target_sources(laban PRIVATE monitor.cpp monitor_client.cpp ps.cpp show.cpp table.cpp)
+target_link_libraries(laban PRIVATE laban_codec laban_monitor laban_monitor_http nlohmann_json::nlohmann_json PkgConfig::httplib)

@@ -8,15 +8,18 @@ set_target_properties(laban_client PROPERTIES EXPORT_NAME bus)
 set_target_properties(laban_hub PROPERTIES EXPORT_NAME hub)
 set_target_properties(laban_monitor PROPERTIES EXPORT_NAME monitor)
 
-install(TARGETS laban ${laban_services} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+install(TARGETS laban laban-order laban-payment laban-inventory laban-shipping laban-notification RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(DIRECTORY services/processes/ DESTINATION ${CMAKE_INSTALL_DATADIR}/laban/processes COMPONENT program
         FILES_MATCHING PATTERN "*.bpmn" PATTERN "*.yaml")
 
-get_property(libraries GLOBAL PROPERTY laban_libraries)
-install(TARGETS laban_options laban_bus_headers laban_schemas ${libraries} EXPORT laban
+install(TARGETS laban_options laban_bus_headers laban_schemas ${laban_public_libraries} EXPORT laban
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY bus/include/laban DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES bus/hub/hub.hpp bus/hub/options.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bus/hub COMPONENT development)
+install(FILES monitor/monitor.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/monitor COMPONENT development)
+install(DIRECTORY monitor/core DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/monitor COMPONENT development
+        FILES_MATCHING PATTERN "*.hpp")
 install(DIRECTORY ${CMAKE_BINARY_DIR}/schemas/laban DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
         FILES_MATCHING PATTERN "*.capnp.h")
 install(DIRECTORY schemas/laban DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development

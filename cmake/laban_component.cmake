@@ -4,8 +4,9 @@
 # Flags travel on the target `laban_options`, never as globals. DEPENDS is public, USES is private to the room's sources.
 
 add_library(laban_options INTERFACE)
-target_include_directories(laban_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/bus/include)
-target_compile_options(laban_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+target_include_directories(laban_options INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/bus/include>)
+target_compile_options(laban_options INTERFACE $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor>)
 target_link_libraries(laban_options INTERFACE Threads::Threads)
 if(LABAN_SANITIZE STREQUAL "address")
   target_compile_options(laban_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -19,6 +20,7 @@ function(laban_component name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;USES;PCH")
   add_library(laban_${name} STATIC ${arg_SOURCES})
   target_link_libraries(laban_${name} PUBLIC laban_options ${arg_DEPENDS} PRIVATE ${arg_USES})
+  set_property(GLOBAL APPEND PROPERTY laban_libraries laban_${name})
   if(arg_PCH)
     target_precompile_headers(laban_${name} PRIVATE ${arg_PCH})
   endif()
