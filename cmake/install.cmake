@@ -10,7 +10,7 @@ set_target_properties(laban_monitor PROPERTIES EXPORT_NAME monitor)
 
 install(TARGETS laban laban-order laban-payment laban-inventory laban-shipping laban-notification RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(DIRECTORY services/processes/ DESTINATION ${CMAKE_INSTALL_DATADIR}/laban/processes COMPONENT program
-        FILES_MATCHING PATTERN "*.bpmn" PATTERN "*.yaml")
+        FILES_MATCHING PATTERN "*.bpmn")
 
 install(TARGETS laban_options laban_bus_headers laban_schemas ${laban_public_libraries} EXPORT laban
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
