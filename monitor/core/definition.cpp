@@ -16,6 +16,7 @@ struct Definition::Words {
     Meaning meaning;
   };
   struct OfType {
+    Meaning unsaid;  // an event that names no source, as in a recorded log: it may be any publisher's
     Meaning anyone;  // sources that no step names
     std::vector<OfSource> named;
   };
@@ -30,9 +31,16 @@ struct Definition::Words {
 
  private:
   using Key = std::pair<bool, std::vector<StepIndex>>;
+  Symbol symbol(const std::vector<StepIndex>& all, bool begins, std::map<Key, Symbol>& known);
   Meaning meaning(const std::vector<Step>& steps, const std::vector<StepIndex>& all, bool begins,
                   const std::string* source, std::map<Key, Symbol>& known);
 };
+
+Symbol Definition::Words::symbol(const std::vector<StepIndex>& all, bool begins, std::map<Key, Symbol>& known) {
+  const auto [entry, is_new] = known.emplace(Key{begins, all}, static_cast<Symbol>(symbols.size()));
+  if (is_new) symbols.push_back({all, begins});
+  return entry->second;
+}
 
 // Of the steps that a type can stand for those count that the source may say; where it may say none, all do, and the
 // publisher is wrong.
@@ -46,10 +54,7 @@ Meaning Definition::Words::meaning(const std::vector<Step>& steps, const std::ve
       allowed.push_back(step);
   }
   const bool wrong = allowed.empty();
-  if (wrong) allowed = all;
-  const auto [entry, is_new] = known.emplace(Key{begins, allowed}, static_cast<Symbol>(symbols.size()));
-  if (is_new) symbols.push_back({allowed, begins});
-  return {entry->second, wrong};
+  return {symbol(wrong ? all : allowed, begins, known), wrong};
 }
 
 void Definition::Words::read(const std::vector<Step>& steps) {
@@ -89,6 +94,10 @@ void Definition::Words::read(const std::vector<Step>& steps) {
     types.erase(type);  // the end of one step and the beginning of another by one type: it counts as the end
     add(type, all, false);
   }
+  // Last, so that symbols which stored instances hold keep their numbers.
+  for (const auto& [type, all] : begun)
+    if (!shown.contains(type)) types[type].unsaid = {symbol(all, true, known), false};
+  for (const auto& [type, all] : shown) types[type].unsaid = {symbol(all, false, known), false};
 }
 
 Definition::Definition() : words_(std::make_unique<Words>()) {}
@@ -115,6 +124,7 @@ std::unique_ptr<Definition> Definition::of(Net net, std::string id, AutomatonLim
 Meaning Definition::meaning(std::string_view type, std::string_view source) const {
   const auto found = words_->types.find(type);
   if (found == words_->types.end()) return {};
+  if (source.empty()) return found->second.unsaid;
   for (const auto& named : found->second.named)
     if (named.source == source) return named.meaning;
   return found->second.anyone;

@@ -33,6 +33,7 @@ class Definition {
   const std::vector<Step>& steps() const { return net().steps; }
   Automaton& automaton() { return *automaton_; }
 
+  // Without a source, as in a recorded log, it may be any publisher's and is never a wrong one's.
   Meaning meaning(std::string_view type, std::string_view source) const;
   // The types that it names: its scope on the bus where it states no patterns.
   std::vector<std::string> types() const;

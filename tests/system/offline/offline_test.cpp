@@ -124,6 +124,24 @@ TEST_CASE("replay: each kind of deviation has its name, its place and what was e
   CHECK(text.out.find("missing check") != std::string::npos);
 }
 
+// An order that cannot be delivered, undone in both orders; one that skips the payment; one that ships unpaid.
+TEST_CASE("replay: a log names no publishers, so a definition that demands them blames nobody (G105)") {
+  const Folder folder;
+  const json result = replay(
+      folder,
+      {{"order.placed", "payment.taken", "stock.reserved", "parcel.shipped", "order.completed", "customer.notified"},
+       {"order.placed", "payment.taken", "stock.reserved", "shipment.failed", "payment.refunded", "stock.released",
+        "order.cancelled", "customer.notified"},
+       {"order.placed", "payment.refused", "order.cancelled", "customer.notified"},
+       {"order.placed", "stock.reserved", "parcel.shipped", "order.completed", "customer.notified"}},
+      LABAN_SOURCE_DIR "/services/processes/order-fulfilment.bpmn");
+  CHECK(result["fit"] == 3);
+  CHECK(result["conforming"] == 3);
+  CHECK(result["deviations"]["wrong-publisher"] == 0);
+  CHECK(result["instances"][3]["deviations"][0]["kind"] == "skipped");
+  CHECK(result["instances"][3]["deviations"][0]["missing"] == json{"Payment taken"});
+}
+
 TEST_CASE("replay: unusable input is one line and exit code 2") {
   const Folder folder;
   const auto definition = folder.file("claims.bpmn", claims), log = folder.file("log.xes", xes({{"claim"}}));

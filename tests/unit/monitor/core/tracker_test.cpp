@@ -261,6 +261,17 @@ TEST_CASE("tracker: says when the wrong service spoke, and goes on") {
   CHECK(stream.view("2").verdict == Verdict::conforming);
 }
 
+TEST_CASE("tracker: an event without a source is the step of whoever may say it (G105)") {
+  auto model = sequence("order", {"placed", "told", "paid"});
+  model.nodes[2].publishers = {"shop"};
+  const auto definition = made(model);
+  CHECK(definition->meaning("told", "shop").wrong_publisher == false);
+  CHECK(definition->meaning("told", "mall").wrong_publisher);
+  CHECK_FALSE(definition->meaning("told", "").wrong_publisher);
+  CHECK(definition->meaning("told", "").symbol == definition->meaning("told", "shop").symbol);
+  CHECK(definition->meaning("unknown", "").symbol == no_symbol);
+}
+
 TEST_CASE("tracker: deadlines of a step, a pair and the process raise the late flag within a second (G96)") {
   auto model = sequence("order", {"placed", "paid", "packed", "shipped"});
   model.nodes[2].deadline = 10s;
