@@ -19,4 +19,8 @@ struct EngineMeasurement : Measurement {
 // std::unordered_map, and both checksums compared.
 EngineMeasurement engine(const Settings& settings, std::uint64_t naive_events = 100'000);
 
+// The least that could do the same work, as a baseline: the same events through a flat hash map from key to state and a
+// finished table of the automaton, one event after the other.
+EngineMeasurement bare_engine(const Settings& settings);
+
 }  // namespace laban::bench

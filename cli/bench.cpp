@@ -2,8 +2,10 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <stdexcept>
 
 #include "bench/bus_bench.hpp"
+#include "bench/engine_bench.hpp"
 #include "bench/queue_bench.hpp"
 #include "bench/routing_bench.hpp"
 #include "cli/command.hpp"
@@ -15,14 +17,24 @@ namespace {
 
 struct Benchmark {
   std::function<bench::Measurement(const bench::Settings&)> run;
-  std::uint64_t count;   // events, unless --count says otherwise
+  std::uint64_t count;  // events, unless --count says otherwise
   std::uint32_t window;
 };
+
+// A million live instances, whatever the number of events.
+bench::Measurement engine(const bench::Settings& wanted) {
+  auto settings = wanted;
+  settings.keys = 1'000'000;
+  const auto measured = bench::engine(settings);
+  if (!measured.agrees) throw std::logic_error("the engine's verdicts are not those of the naive engine");
+  return measured;
+}
 
 const std::map<std::string, Benchmark>& benchmarks() {
   static const std::map<std::string, Benchmark> all{
       {"pubsub", {bench::pubsub, 500'000, 10'000}},
       {"confirm", {bench::confirm, 500'000, 1'000}},
+      {"engine", {engine, 5'000'000, 0}},
       {"queue", {bench::queue_pass, 1'000'000, 256}},
       {"routing", {[](const bench::Settings& settings) { return bench::routing(settings); }, 1'000'000, 0}},
   };
@@ -46,7 +58,8 @@ void add_bench(CLI::App& program, std::function<int()>& action) {
   command->add_option("NAME", options->name, "Which benchmark")->required()->check(CLI::IsMember(names));
   command->add_option("--size", options->settings.size, "Payload bytes an event")->check(CLI::Range(1, 1 << 20));
   command->add_option("--count", options->settings.count, "Events")->check(CLI::Range(1, 1'000'000'000));
-  command->add_option("--subscribers", options->settings.subscribers, "Subscribers, or consumers")->check(CLI::Range(1, 12));
+  command->add_option("--subscribers", options->settings.subscribers, "Subscribers, or consumers")
+      ->check(CLI::Range(1, 12));
   command->add_option("--rate", options->settings.rate, "Events a second; 0 is as fast as it goes");
   command->add_option("--window", options->settings.window, "Published and not yet confirmed, at most");
   command->add_option("--sync", options->sync, "group: on the disk before each confirm; off: left to the system")

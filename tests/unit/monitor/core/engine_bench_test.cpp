@@ -13,4 +13,7 @@ TEST_CASE("bench: the engine comes to the naive engine's verdicts over more than
   CHECK(measured.instances == 500);
   CHECK(measured.events == 20'000);
   CHECK(measured.seconds > 0);
+  const auto bare = laban::bench::bare_engine(settings);
+  CHECK(bare.checksum == measured.checksum);
+  CHECK(bare.instances == 500);
 }
