@@ -91,7 +91,7 @@ int check(const Settings& settings) {
 
 void add_check(CLI::App& program, std::function<int()>& action) {
   auto* command = program.add_subcommand("check", "Syntax, mapping and soundness of definitions");
-  command->footer("Example: laban check services/processes/order-fulfilment.yaml");
+  command->footer("Example: laban check services/processes/order-fulfilment.bpmn");
   auto settings = std::make_shared<Settings>();
   command->add_option("FILE", settings->files, "Definitions: .bpmn, .yaml or .pnml")->required();
   command->add_flag("--json", settings->json, "A finding a line, then one line for each file");

@@ -33,11 +33,18 @@ std::string hash_of(std::string_view text) {
 }
 
 // What a directory states twice, nobody can follow twice.
-void refuse_doubles(const std::map<std::string, std::string>& file_of_id, const LibraryEntry& entry) {
-  const auto found = file_of_id.find(entry.model.id);
-  if (found == file_of_id.end() || found->second == entry.file) return;
-  throw Error(Errc::malformed, entry.file + ": process " + entry.model.id + " is also in " + found->second +
-                                   ": give one of them another id, or remove one of the files");
+void refuse_doubles(const std::map<std::string, std::string>& file_of_id, const std::vector<LibraryEntry>& entries,
+                    const std::string& file) {
+  std::set<std::string> here;
+  for (const auto& entry : entries) {
+    const auto found = file_of_id.find(entry.model.id);
+    if (found != file_of_id.end())
+      throw Error(Errc::malformed, file + ": process " + entry.model.id + " is also in " + found->second +
+                                       ": give one of them another id, or remove one of the files");
+    if (!here.insert(entry.model.id).second)
+      throw Error(Errc::malformed,
+                  file + ": process " + entry.model.id + " stands in it twice: give one of them another id");
+  }
 }
 
 }  // namespace
@@ -99,23 +106,31 @@ LibraryChange Library::load(bool strict) {
   for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
     if (is_definition(entry.path())) paths.insert(entry.path());
   }
+  // What stands in unchanged files comes first, so that no changed file takes it away from them.
   std::map<std::string, std::string> file_of_id;
+  std::set<std::string> changed;
   for (const auto& path : paths) {
     const std::string name = path.filename().string();
     Seen seen{std::filesystem::last_write_time(path, error), std::filesystem::file_size(path, error), {}};
     const auto before = files_.find(name);
     if (before != files_.end()) seen.entries = before->second.entries;
-    const bool changed = before == files_.end() || before->second.time != seen.time || before->second.size != seen.size;
-    if (changed) {
+    if (before == files_.end() || before->second.time != seen.time || before->second.size != seen.size)
+      changed.insert(name);
+    else
+      for (const auto& entry : seen.entries) file_of_id.emplace(entry.model.id, name);
+    now[name] = std::move(seen);
+  }
+  for (const auto& path : paths) {
+    const std::string name = path.filename().string();
+    Seen& seen = now[name];
+    if (changed.contains(name)) {
       try {
         std::vector<Finding> findings;
         const std::string text = read_bytes(path, TextLimits{}.bytes, findings);
         for (const auto& finding : findings) throw Error(Errc::malformed, located(finding));
         auto entries = entries_of(text, strict ? path.string() : name, out.said);
-        for (auto& entry : entries) {
-          entry.file = name;
-          refuse_doubles(file_of_id, entry);
-        }
+        for (auto& entry : entries) entry.file = name;
+        refuse_doubles(file_of_id, entries, strict ? path.string() : name);
         seen.entries = std::move(entries);
       } catch (const Error& refused) {
         if (strict) throw;
@@ -123,10 +138,9 @@ LibraryChange Library::load(bool strict) {
       }
     }
     for (const auto& entry : seen.entries) {
-      if (!file_of_id.emplace(entry.model.id, name).second) continue;
-      out.entries.push_back(entry);
+      const auto [owner, is_new] = file_of_id.emplace(entry.model.id, name);
+      if (is_new || owner->second == name) out.entries.push_back(entry);
     }
-    now[name] = std::move(seen);
   }
   files_ = std::move(now);
   return out;

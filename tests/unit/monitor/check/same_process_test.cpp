@@ -87,12 +87,12 @@ const std::vector<Said> shop{placed,
 }  // namespace
 
 TEST_CASE("order fulfilment: the BPMN file and the YAML file accept the same words with the same outcomes (G116)") {
-  const auto bpmn = load("order-fulfilment.bpmn"), yaml = load("order-fulfilment.yaml");
+  const auto bpmn = load("order-fulfilment.bpmn"), yaml = load("yaml/order-fulfilment.yaml");
   CHECK(difference(*bpmn, *yaml, shop) == "");
 }
 
 TEST_CASE("order fulfilment: both accept what the services do, and nothing that they must not do") {
-  for (const char* file : {"order-fulfilment.bpmn", "order-fulfilment.yaml"}) {
+  for (const char* file : {"order-fulfilment.bpmn", "yaml/order-fulfilment.yaml"}) {
     INFO(file);
     const auto process = load(file);
     CHECK(fits(*process, {placed, taken, reserved, shipped, completed, notified}));
@@ -108,7 +108,7 @@ TEST_CASE("order fulfilment: both accept what the services do, and nothing that 
 }
 
 TEST_CASE("convert: a YAML definition written as BPMN and as YAML accepts the same words (G116)") {
-  const auto original = load("order-fulfilment.yaml");
+  const auto original = load("yaml/order-fulfilment.yaml");
   const auto again = [](const std::string& text, const std::string& name) {
     auto loaded = load_definitions(text, name);
     REQUIRE(loaded.definitions.size() == 1);

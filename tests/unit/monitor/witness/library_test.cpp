@@ -77,15 +77,45 @@ TEST_CASE(
   CHECK(change->entries.size() == 1);
 }
 
-TEST_CASE("library: a process in two files is refused") {
+TEST_CASE("library: a process in two files, or twice in one, is refused by name (G139)") {
   const test::TemporaryDirectory directory;
+  const auto refusal = [&] {
+    try {
+      Library(directory.path()).read();
+    } catch (const Error& error) {
+      CHECK(error.code() == Errc::malformed);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
   write(directory / "a.yaml", yaml("same", "done"));
   write(directory / "b.yaml", yaml("same", "over"));
-  try {
-    Library(directory.path()).read();
-    FAIL("took both");
-  } catch (const Error& error) {
-    CHECK(std::string(error.what()).find("a.yaml") != std::string::npos);
-    CHECK(std::string(error.what()).find("b.yaml") != std::string::npos);
-  }
+  CHECK(refusal() == (directory / "b.yaml").string() +
+                         ": process same is also in a.yaml: give one of them another id, or remove one of the files");
+  write(directory / "b.yaml", yaml("other", "over"));
+  CHECK(refusal() == "");
+  write(directory / "b.yaml", yaml("other", "over") + "---\n" + yaml("other", "done"));
+  CHECK(refusal().find("b.yaml: process other stands in it twice") != std::string::npos);
+}
+
+TEST_CASE("library: a changed file takes no process away from one that has it, whatever their names (G139)") {
+  const test::TemporaryDirectory directory;
+  write(directory / "a.yaml", yaml("a", "done"));
+  write(directory / "b.yaml", yaml("b", "done"));
+  Library library(directory.path());
+  library.read();
+  write(directory / "a.yaml", yaml("b", "gone"));
+  const auto change = library.look();
+  REQUIRE(change);
+  REQUIRE(change->refused.size() == 1);
+  CHECK(change->refused[0].find("b.yaml") != std::string::npos);
+  REQUIRE(change->entries.size() == 2);
+  CHECK(change->entries[0].model.id == "a");
+  CHECK(change->entries[1].file == "b.yaml");
+}
+
+TEST_CASE("library: the definitions that come with the program load as they are (G139)") {
+  const auto loaded = Library(LABAN_SOURCE_DIR "/services/processes").read();
+  REQUIRE(loaded.entries.size() == 1);
+  CHECK(loaded.entries[0].model.id == "order-fulfilment");
 }
