@@ -257,11 +257,14 @@ class BareEngine {
 
  private:
   using Key = std::array<char, key_size>;
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const { return hash_bytes({key.data(), key.size()}); }
+  };
 
   std::size_t symbols_;
   std::vector<StateId> next_;
   std::vector<bool> ends_;
-  absl::flat_hash_map<Key, StateId> states_;
+  absl::flat_hash_map<Key, StateId, KeyHash> states_;
   std::uint64_t events_ = 0, checksum_ = 0;
 };
 
