@@ -115,12 +115,13 @@ bool Subscription::received(const codec::HubMessage& message, const SharedFrame&
     }
     merge_.subscribed(*subscribed);
     live_at_ = Clock::now();
+    // Whoever sees that it is ready sees where it begins.
+    head_ = std::max(head_.load(), subscribed->head);
+    if (position_ == 0) position_ = merge_.position();
     {
       const std::lock_guard lock{mutex_};
       session_.ready = true;
     }
-    head_ = std::max(head_.load(), subscribed->head);
-    if (position_ == 0) position_ = merge_.position();
     signal_.raise();
     return true;
   }
