@@ -94,8 +94,8 @@ int redrive(const Settings& settings) {
     return exit_ok;
   }
   const auto json = nlohmann::json::parse(report, nullptr, false);
-  if (json.is_object() && json.contains("redriven") && json["redriven"].is_number()) {
-    std::cout << json["redriven"]
+  if (json.is_object() && json.contains("messages") && json["messages"].is_number()) {
+    std::cout << json["messages"]
               << (settings.dry_run ? " parked messages would go back\n" : " parked messages went back\n");
   } else {
     std::cout << report << '\n';

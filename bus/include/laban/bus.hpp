@@ -35,7 +35,7 @@ namespace laban {
 struct Confirm {
   std::string id;
   std::uint64_t sequence = 0;
-  std::uint64_t offset = 0;      // 0 where nothing was stored
+  std::uint64_t offset = 0;      // 0 where nothing was stored, or a duplicate's place is no longer known
   Level level = Level::accepted;
   std::uint32_t queues = 0;      // how many queues it reached
   bool unroutable = false;       // went to the alternate exchange or to parking
