@@ -183,12 +183,7 @@ TrialResult run(const TrialOptions& trial) {
   }
   result.line = std::to_string(kills) + " kills, " + std::to_string(killed.ledger.orders.size()) + " orders, " +
                 std::to_string(killed.log.size()) + " events";
-  if (!result.wrongs.empty()) {
-    const auto kept = std::filesystem::temp_directory_path() / ("laban-kills-" + std::to_string(trial.seed));
-    std::error_code ignored;
-    std::filesystem::copy(directory.path(), kept, std::filesystem::copy_options::recursive, ignored);
-    result.line += ", data kept in " + kept.string();
-  }
+  if (!result.wrongs.empty()) result.line += ", data kept in " + keep(directory.path(), "laban-kills", trial.seed);
   return result;
 }
 

@@ -18,4 +18,12 @@ void say(const std::string& line) {
   std::cerr << line << std::endl;
 }
 
+std::string keep(const std::filesystem::path& directory, const std::string& trial, std::uint64_t seed) {
+  const auto kept = std::filesystem::temp_directory_path() / (trial + "-" + std::to_string(seed));
+  std::error_code ignored;
+  std::filesystem::remove_all(kept, ignored);
+  std::filesystem::copy(directory, kept, std::filesystem::copy_options::recursive, ignored);
+  return kept.string();
+}
+
 }  // namespace laban::soak

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -37,5 +38,8 @@ struct Registered {
 
 // Steps of a trial, on standard error.
 void say(const std::string& line);
+
+// Copies what a failed trial leaves to where it stays; the place.
+std::string keep(const std::filesystem::path& directory, const std::string& trial, std::uint64_t seed);
 
 }  // namespace laban::soak
