@@ -34,7 +34,8 @@ static int main_of(int argc, char** argv) {
   std::string names;
   for (const auto& trial : trials()) names += "\n  " + trial.name + " - " + trial.what_it_does;
   program.add_option("NAME", name, "the trial:" + names)->required();
-  program.add_option("--rounds", options.rounds, "how often")->check(CLI::PositiveNumber)->capture_default_str();
+  const auto* rounds =
+      program.add_option("--rounds", options.rounds, "how often; each trial has a default")->check(CLI::PositiveNumber);
   program.add_option("--seed", options.seed, "repeats a run; random without it");
   program.add_option("--minutes", minutes, "stop after so long; 0 is no limit")->check(CLI::NonNegativeNumber);
   try {
@@ -44,6 +45,7 @@ static int main_of(int argc, char** argv) {
   }
   options.time = std::chrono::minutes{minutes};
   const auto found = std::find_if(trials().begin(), trials().end(), [&](const Trial& one) { return one.name == name; });
+  if (found != trials().end() && rounds->empty()) options.rounds = found->rounds;
   if (found != trials().end()) return run(*found, options);
   std::cerr << "laban_soak: there is no trial " << name << ": use one of" << names << '\n';
   return 2;

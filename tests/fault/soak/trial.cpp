@@ -10,8 +10,8 @@ std::vector<Trial>& trials() {
   return list;
 }
 
-Registered::Registered(std::string name, std::string what_it_does, Run run) {
-  trials().push_back({std::move(name), std::move(what_it_does), std::move(run)});
+Registered::Registered(std::string name, std::string what_it_does, Run run, int rounds) {
+  trials().push_back({std::move(name), std::move(what_it_does), std::move(run), rounds});
 }
 
 void say(const std::string& line) {

@@ -27,13 +27,14 @@ struct Trial {
   std::string name;
   std::string what_it_does;
   Run run;
+  int rounds = 50;  // where nobody says how many
 };
 
 std::vector<Trial>& trials();
 
 // At namespace scope of a trial's own file: const Registered kills{"kills", "...", run};
 struct Registered {
-  Registered(std::string name, std::string what_it_does, Run run);
+  Registered(std::string name, std::string what_it_does, Run run, int rounds = 50);
 };
 
 // Steps of a trial, on standard error.
