@@ -11,6 +11,7 @@
 #include <regex>
 #include <thread>
 
+#include "bus/journal/journal.hpp"
 #include "laban/bus.hpp"
 #include "laban/error.hpp"
 #include "tests/support/eventually.hpp"
@@ -308,4 +309,43 @@ TEST_CASE("monitor: a store of another hub's log stops it by name") {
   options.hub.endpoint = other.hub->endpoint();
   Monitor misled(options);
   CHECK_THROWS_AS(misled.wait({}), Error);
+}
+
+TEST_CASE("monitor: what the log no longer has makes an instance incomplete, never deviating (G94)") {
+  Watched watched;
+  const std::string filling = "\"" + std::string(watched.hub.options.segment_bytes / 8, 'x') + "\"";
+  {
+    Shop shop{watched};
+    shop.say("lost", "order.placed");
+    for (int i = 0; i < 20; ++i) shop.say("other", "filling", filling);
+  }
+  watched.hub.restart();  // both checkpoints that the log keeps now cover the beginning
+  watched.hub.hub->stop();
+  std::uint64_t dropped = 0;
+  {
+    journal::Options options;
+    options.segment_bytes = watched.hub.options.segment_bytes;
+    options.background = false;
+    const auto log = journal::Journal::open(journal::posix_file_system(), watched.hub.options.data, options);
+    for (bool more = true; more;) {
+      journal::Retention retention;
+      retention.bytes_max = options.segment_bytes / 2;
+      const auto result = log->retain(retention);
+      dropped += result.segments;
+      INFO(result.reason);
+      CHECK(result.reason.empty());
+      more = result.more;
+    }
+    REQUIRE(log->close());
+  }
+  REQUIRE(dropped > 0);
+  watched.hub.start();
+  watched.watch();
+  Shop shop{watched};
+  shop.say("lost", "order.paid");  // its beginning is gone: this may fit or not, nobody can know
+  const auto last = shop.say("lost", "order.sent");
+  REQUIRE(eventually(limit, [&] { return watched.get("/api/v1/status")["offset"] >= last; }));
+  CHECK(watched.get("/api/v1/status")["gaps"] > 0);
+  CHECK(watched.get("/api/v1/instances/lost")["verdict"] == "incomplete");
+  CHECK(watched.get("/api/v1/instances/lost")["deviations"].empty());
 }
