@@ -253,6 +253,75 @@ TEST_CASE("feed merge: events of a batch that are out of order or out of range a
   CHECK(taken(merge) == Offsets{2, 3});
 }
 
+// What Aeron tests of its persistent subscriptions, by the names that it gives: a recording is the log here, an image the
+// feed.
+
+TEST_CASE("feed merge, as Aeron: should start from live when there is no data to replay (G54)") {
+  FeedMerge merge;
+  merge.subscribed(subscribed(1, 0, 0, 1));
+  CHECK(merge.ready());
+  CHECK_FALSE(merge.next_request());
+  merge.live(batch(1, 1, 0, 2, {1, 2}), nullptr);
+  CHECK(taken(merge) == Offsets{1, 2});
+}
+
+TEST_CASE("feed merge, as Aeron: should replay existing recording, then join live (G54)") {
+  FeedMerge merge;
+  merge.subscribed(subscribed(1, 3, 5, 1));
+  REQUIRE(merge.next_request());
+  merge.replayed(replayed(0, 5, 5, {1, 2, 3, 4, 5}), nullptr);
+  CHECK(taken(merge) == Offsets{1, 2, 3, 4, 5});
+  CHECK_FALSE(merge.next_request());  // live from here on: nothing more is asked
+  merge.live(batch(1, 4, 5, 7, {6, 7}), nullptr);
+  CHECK_FALSE(merge.next_request());
+  CHECK(taken(merge) == Offsets{6, 7});
+}
+
+TEST_CASE("feed merge, as Aeron: should drop from live back to replay, and join live again (G54)") {
+  FeedMerge merge;
+  merge.subscribed(subscribed(1, 0, 0, 1));
+  merge.live(batch(1, 1, 0, 1, {1}), nullptr);
+  CHECK_FALSE(merge.next_request());
+  // The socket was full for batches 2 to 64.
+  merge.live(batch(1, 65, 64, 65, {65}), nullptr);
+  CHECK(merge.missed_batches() == 63);
+  const auto request = merge.next_request();
+  REQUIRE(request);
+  CHECK(request->after == 1);
+  CHECK(request->up_to == 64);
+  Offsets gap;
+  for (std::uint64_t offset = 2; offset <= 64; ++offset) gap.push_back(offset);
+  merge.replayed(replayed(1, 64, 65, gap), nullptr);
+  CHECK(taken(merge).size() == 1 + 63 + 1);
+  merge.live(batch(1, 66, 65, 66, {66}), nullptr);
+  CHECK_FALSE(merge.next_request());
+  CHECK(taken(merge) == Offsets{66});
+}
+
+TEST_CASE("feed merge, as Aeron: should join live while the publisher goes on faster than it replays (G54)") {
+  // Little room for live batches, small answers, and a batch for each answer: it joins as soon as the publisher pauses.
+  FeedMerge merge{{4, 1 << 20}};
+  merge.subscribed(subscribed(1, 0, 20, 1));
+  std::uint64_t head = 20, sequence = 0;
+  Offsets seen;
+  for (int round = 0; round < 200; ++round) {
+    if (round < 100) {
+      merge.live(batch(1, ++sequence, head, head + 3, {head + 1, head + 2, head + 3}), nullptr);
+      head += 3;
+    }
+    if (const auto request = merge.next_request()) {
+      const auto end = std::min(request->after + 2, request->up_to == 0 ? head : request->up_to);
+      Offsets answer;
+      for (auto offset = request->after + 1; offset <= end; ++offset) answer.push_back(offset);
+      merge.replayed(replayed(request->after, end, head, answer), nullptr);
+    }
+    for (const auto offset : taken(merge)) seen.push_back(offset);
+  }
+  CHECK(merge.position() == head);
+  REQUIRE(seen.size() == head);
+  for (std::uint64_t i = 0; i < head; ++i) CHECK(seen[i] == i + 1);
+}
+
 TEST_CASE(
     "feed merge: each matching event once in offset order over random loss, duplication, reordering, restarts, "
     "holds and late starts, and it converges (G54)") {
