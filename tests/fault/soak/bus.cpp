@@ -76,7 +76,7 @@ TrialResult run(const TrialOptions& options) {
   line << rounds << " rounds, " << world.toll().text() << "; " << tally.attempted << " attempted, " << tally.confirmed
        << " confirmed, " << tally.stored << " stored, " << tally.seen << " seen, " << tally.handled << " handled; "
        << tally.lost << " lost, " << tally.duplicated << " duplicated, " << tally.disordered << " out of order, "
-       << tally.ledgered << " ledgered, " << tally.redelivered << " redelivered and marked";
+       << tally.ledgered << " ledgered, " << tally.again << " came again, marked";
   if (!result.wrongs.empty()) line << ", data kept in " << keep(directory.path(), "laban-bus", options.seed);
   result.line = line.str();
   return result;

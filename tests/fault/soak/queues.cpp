@@ -130,7 +130,7 @@ TrialResult run(const TrialOptions& options) {
   line << rounds << " rounds, " << world.toll().text() << ", " << redrives.done << " redrives and " << redrives.killed
        << " killed in the middle; " << tally.confirmed << " confirmed, " << tally.stored << " stored, " << tally.handled
        << " handled; " << tally.lost << " lost, " << tally.duplicated << " duplicated, " << tally.disordered
-       << " out of order, " << tally.ledgered << " ledgered, " << tally.redelivered << " redelivered and marked";
+       << " out of order, " << tally.ledgered << " ledgered, " << tally.again << " came again, marked";
   if (!result.wrongs.empty()) line << ", data kept in " << keep(directory.path(), "laban-queues", options.seed);
   result.line = line.str();
   return result;

@@ -168,8 +168,8 @@ struct Judge {
     for (const auto* one : handlings) {
       const auto what = rule.name + ": " + one->id + " at " + std::to_string(one->offset) + " for " + one->consumer;
       if (one->damaged) wrong(what + " has another body");
-      if (one->redelivered) ++tally.redelivered;
       const auto [life, first] = lives.try_emplace(one->offset);
+      if (!first && one->redelivered) ++tally.again;
       if (!one->redelivered && std::exchange(life->second.unmarked, true))
         wrong(tally.duplicated, what + " came twice, and neither time marked");
       if (one->verdict == "acknowledge" || dead_letters.contains(one->id)) life->second.finished = true;

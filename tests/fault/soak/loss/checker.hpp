@@ -29,9 +29,9 @@ struct Tally {
   std::uint64_t duplicated = 0;  // and not marked
   std::uint64_t disordered = 0;
   std::uint64_t ledgered = 0;
-  std::uint64_t redelivered = 0;  // and marked
-  std::uint64_t seen = 0;         // by subscribers
-  std::uint64_t handled = 0;      // by consumers
+  std::uint64_t again = 0;    // came once more, and marked
+  std::uint64_t seen = 0;     // by subscribers
+  std::uint64_t handled = 0;  // by consumers
 
   std::vector<std::string> wrongs;  // the first of each kind
   bool passed() const { return wrongs_count == 0; }

@@ -154,7 +154,7 @@ TEST_CASE("loss checker: finds what a queue lost, gave twice unmarked, or gave o
   World marked;
   marked.histories.handlings.push_back(handling(2, "p-2", 9, true));
   CHECK(marked.judged().passed());
-  CHECK(marked.judged().redelivered == 1);
+  CHECK(marked.judged().again == 1);
   World unmarked;
   unmarked.histories.handlings.push_back(handling(2, "p-2", 9));
   CHECK(unmarked.judged().duplicated == 1);

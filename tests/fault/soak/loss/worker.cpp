@@ -264,6 +264,8 @@ int consume(const Options& options, std::stop_token stop) {
     if (random() % 200 == 0) std::this_thread::sleep_for(std::chrono::milliseconds{random() % 30});
     return verdict;
   });
+  // A commit that takes its time: a kill finds events that were handled and not acknowledged, which must come again.
+  bus.before_acknowledge([&] { std::this_thread::sleep_for(std::chrono::milliseconds{random() % 12}); });
   bus.run(stop);
   return 0;
 }
