@@ -22,6 +22,7 @@ struct Settings {
   LogSettings log;
   std::string definition;
   std::string process;
+  std::string mapping;
   bool json = false;
 };
 
@@ -42,13 +43,13 @@ bool is_called(const monitor::Definition& definition, const std::string& name) {
 // The file's processes; the participants of its collaborations apart where it is one of these that is asked for.
 monitor::LoadedFile load_file(const Settings& settings) {
   const std::filesystem::path path{settings.definition};
-  auto loaded = monitor::load_definitions(path);
+  auto loaded = monitor::load_definitions(path, {}, monitor::Participants::joined, settings.mapping);
   const auto& all = loaded.definitions;
   const bool found = settings.process.empty() || std::any_of(all.begin(), all.end(), [&](const auto& definition) {
                        return is_called(*definition, settings.process);
                      });
   if (found) return loaded;
-  auto apart = monitor::load_definitions(path, {}, monitor::Participants::apart);
+  auto apart = monitor::load_definitions(path, {}, monitor::Participants::apart, settings.mapping);
   return apart.definitions.size() > all.size() ? std::move(apart) : std::move(loaded);
 }
 
@@ -171,6 +172,8 @@ void add_replay(CLI::App& program, std::function<int()>& action) {
   add_log_options(*command, settings->log);
   command->add_option("--definition", settings->definition, "The process: .bpmn, .yaml or .pnml")->required();
   command->add_option("--process", settings->process, "Which one, where the file has several");
+  command->add_option("--mapping", settings->mapping,
+                      "Which events stand for its nodes; without it the NAME.mapping.yaml beside the definition");
   command->add_flag("--json", settings->json, "One JSON document");
   command->callback([settings, &action] { action = [settings] { return replay(*settings); }; });
 }

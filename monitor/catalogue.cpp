@@ -5,6 +5,7 @@
 
 #include "monitor/definitions.hpp"
 #include "monitor/edge/bpmn/write_bpmn.hpp"
+#include "monitor/library.hpp"
 
 namespace laban::monitor {
 
@@ -15,10 +16,10 @@ void Catalogue::add(DefinitionIndex index, const ProcessModel& model, const std:
   auto entry = std::make_shared<CatalogueEntry>();
   entry->model = model;
   entry->file = file;
-  entry->text = text;
+  entry->text = std::string{definition_of(text)};
   entry->steps = definition->steps();
   entry->drawing = drawing_of(model);
-  entry->bpmn = form_of(file, text) == DefinitionForm::bpmn ? text : write_bpmn(model);
+  entry->bpmn = form_of(file, text) == DefinitionForm::bpmn ? entry->text : write_bpmn(model);
   const std::lock_guard lock(mutex_);
   assert(index == entries_.size());
   [[maybe_unused]] const auto same = reader_.activate(std::move(definition));

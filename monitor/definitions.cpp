@@ -10,6 +10,7 @@
 #include "monitor/core/source_text.hpp"
 #include "monitor/edge/bpmn/read_bpmn.hpp"
 #include "monitor/edge/pnml/read_pnml.hpp"
+#include "monitor/edge/yaml/mapping.hpp"
 #include "monitor/edge/yaml/read_yaml.hpp"
 
 namespace laban::monitor {
@@ -19,7 +20,39 @@ bool ends_with(const std::string& text, std::string_view end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+constexpr std::string_view mapping_ending = ".mapping.yaml";
+
+// Nothing where none is named and none lies beside the definition.
+std::optional<MappingText> mapping_of(const std::filesystem::path& definition, const std::filesystem::path& named,
+                                      std::vector<Finding>& findings) {
+  const auto path = named.empty() ? mapping_beside(definition) : named;
+  std::error_code error;
+  if (named.empty() && !std::filesystem::exists(path, error)) return std::nullopt;
+  return MappingText{read_bytes(path, TextLimits{}.bytes, findings), path.string()};
+}
+
+void map(const MappingText* mapping, DefinitionFile& file) {
+  if (mapping == nullptr || has_errors(file.findings)) return;
+  const Mapping read = read_mapping(mapping->bytes, mapping->file, file.findings);
+  if (!has_errors(file.findings)) apply(read, file);
+}
+
+void map(const MappingText* mapping, PnmlFile& file) {
+  if (mapping == nullptr || !file.net) return;
+  const Mapping read = read_mapping(mapping->bytes, mapping->file, file.findings);
+  if (!has_errors(file.findings)) apply(read, *file.net, file.findings);
+  if (has_errors(file.findings)) file.net.reset();
+}
+
 }  // namespace
+
+bool is_mapping(const std::filesystem::path& path) {
+  return ends_with(path.filename().string(), mapping_ending);
+}
+
+std::filesystem::path mapping_beside(const std::filesystem::path& definition) {
+  return definition.parent_path() / (definition.stem().string() + std::string{mapping_ending});
+}
 
 DefinitionForm form_of(const std::string& file, std::string_view bytes) {
   std::string name = file;
@@ -55,38 +88,40 @@ std::string read_bytes(const std::filesystem::path& path, std::size_t limit, std
   return bytes;
 }
 
-DefinitionFile read_definition(std::string_view bytes, const std::string& file, Participants participants) {
-  switch (form_of(file, bytes)) {
-    case DefinitionForm::bpmn:
-      return read_bpmn(bytes, file, {}, participants);
-    case DefinitionForm::yaml:
-      return read_yaml(bytes, file);
-    case DefinitionForm::pnml:
-      break;
-  }
+DefinitionFile read_definition(std::string_view bytes, const std::string& file, Participants participants,
+                               const MappingText* mapping) {
   DefinitionFile out;
-  out.findings.push_back({{file, 1, 1}, Severity::error, "form", "a PNML file is a net, not a process model"});
+  const auto form = form_of(file, bytes);
+  if (form == DefinitionForm::pnml) {
+    out.findings.push_back({{file, 1, 1}, Severity::error, "form", "a PNML file is a net, not a process model"});
+    return out;
+  }
+  out = form == DefinitionForm::bpmn ? read_bpmn(bytes, file, {}, participants) : read_yaml(bytes, file);
+  map(mapping, out);
   return out;
 }
 
-DefinitionFile read_definition(const std::filesystem::path& path, Participants participants) {
+DefinitionFile read_definition(const std::filesystem::path& path, Participants participants,
+                               const std::filesystem::path& mapping) {
   DefinitionFile out;
   const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
+  const auto map_text = mapping_of(path, mapping, out.findings);
   if (has_errors(out.findings)) return out;
-  return read_definition(bytes, path.string(), participants);
+  return read_definition(bytes, path.string(), participants, map_text ? &*map_text : nullptr);
 }
 
 LoadedFile load_definitions(std::string_view bytes, const std::string& file, const AutomatonLimits& limits,
-                            Participants participants) {
+                            Participants participants, const MappingText* mapping) {
   LoadedFile out;
   if (form_of(file, bytes) == DefinitionForm::pnml) {
     PnmlFile read = read_pnml(bytes, file);
+    map(mapping, read);
     out.findings = std::move(read.findings);
     const std::string id = std::filesystem::path(file).stem().string();
     if (read.net) out.definitions.push_back(Definition::of(std::move(*read.net), id, limits));
     return out;
   }
-  DefinitionFile read = read_definition(bytes, file, participants);
+  DefinitionFile read = read_definition(bytes, file, participants, mapping);
   out.findings = std::move(read.findings);
   if (has_errors(out.findings)) return out;
   for (ProcessModel& model : read.models)
@@ -94,12 +129,13 @@ LoadedFile load_definitions(std::string_view bytes, const std::string& file, con
   return out;
 }
 
-LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits,
-                            Participants participants) {
+LoadedFile load_definitions(const std::filesystem::path& path, const AutomatonLimits& limits, Participants participants,
+                            const std::filesystem::path& mapping) {
   LoadedFile out;
   const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.findings);
+  const auto map_text = mapping_of(path, mapping, out.findings);
   if (has_errors(out.findings)) return out;
-  return load_definitions(bytes, path.string(), limits, participants);
+  return load_definitions(bytes, path.string(), limits, participants, map_text ? &*map_text : nullptr);
 }
 
 // True only if all are, false if one is not.
@@ -112,9 +148,11 @@ static void join(std::optional<bool>& all, std::optional<bool> one, bool first) 
     all = false;
 }
 
-CheckedFile check_definition(const std::filesystem::path& path, const SoundnessLimits& limits) {
+CheckedFile check_definition(const std::filesystem::path& path, const SoundnessLimits& limits,
+                             const std::filesystem::path& mapping) {
   CheckedFile out;
   const std::string bytes = read_bytes(path, TextLimits{}.bytes, out.read.findings);
+  const auto map_text = mapping_of(path, mapping, out.read.findings);
   if (has_errors(out.read.findings)) return out;
   const auto look_at = [&](const Net& net, const ProcessModel* model, bool first) {
     const SoundnessReport report = check_soundness(net, model, limits);
@@ -123,9 +161,14 @@ CheckedFile check_definition(const std::filesystem::path& path, const SoundnessL
       out.read.findings.push_back(std::move(finding));
     }
     join(out.sound, report.sound, first);
+    for (const Step& step : net.steps) {
+      out.step_at.push_back(model != nullptr ? model->nodes[step.node].at : Location{path.string(), 0, 0});
+      out.steps.push_back(step);
+    }
   };
   if (form_of(path.string(), bytes) == DefinitionForm::pnml) {
     PnmlFile pnml = read_pnml(bytes, path.string());
+    map(map_text ? &*map_text : nullptr, pnml);
     out.read.findings = std::move(pnml.findings);
     if (!pnml.net) return out;
     out.read.element_counts["place"] = static_cast<std::uint32_t>(pnml.net->places.size());
@@ -133,7 +176,7 @@ CheckedFile check_definition(const std::filesystem::path& path, const SoundnessL
     look_at(*pnml.net, nullptr, true);
     return out;
   }
-  out.read = read_definition(bytes, path.string());
+  out.read = read_definition(bytes, path.string(), Participants::joined, map_text ? &*map_text : nullptr);
   if (has_errors(out.read.findings)) return out;
   bool first = true;
   for (const ProcessModel& model : out.read.models) {

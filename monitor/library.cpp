@@ -15,8 +15,12 @@ namespace {
 
 bool is_definition(const std::filesystem::path& path) {
   const std::string ending = path.extension().string();
-  return !path.filename().string().starts_with(".") && (ending == ".bpmn" || ending == ".yaml" || ending == ".yml");
+  return !path.filename().string().starts_with(".") && !is_mapping(path) &&
+         (ending == ".bpmn" || ending == ".yaml" || ending == ".yml");
 }
+
+// No text of a definition has it: not in UTF-8, nor in UTF-16.
+constexpr std::string_view mapping_mark{"\0laban:mapping\0", 15};
 
 std::string located(const Finding& finding) {
   std::string out = finding.at.file;
@@ -49,8 +53,20 @@ void refuse_doubles(const std::map<std::string, std::string>& file_of_id, const 
 
 }  // namespace
 
+std::string text_with(const std::string& definition, const std::string& mapping) {
+  return definition + std::string{mapping_mark} + mapping;
+}
+
+std::string_view definition_of(std::string_view text) {
+  return text.substr(0, text.find(mapping_mark));
+}
+
 std::vector<LibraryEntry> entries_of(const std::string& text, const std::string& file, std::vector<std::string>& said) {
-  DefinitionFile read = read_definition(text, file);
+  const auto definition = definition_of(text);
+  std::optional<MappingText> mapping;
+  if (definition.size() < text.size())
+    mapping = MappingText{text.substr(definition.size() + mapping_mark.size()), mapping_beside(file).string()};
+  DefinitionFile read = read_definition(definition, file, Participants::joined, mapping ? &*mapping : nullptr);
   for (const auto& finding : read.findings) {
     if (finding.severity == Severity::error) throw Error(Errc::malformed, located(finding));
     if (finding.severity == Severity::warning) said.push_back(located(finding));
@@ -79,6 +95,18 @@ LibraryChange Library::read() {
   return out;
 }
 
+Library::Seen Library::glance(const std::filesystem::path& path) const {
+  std::error_code error;
+  Seen seen;
+  seen.time = std::filesystem::last_write_time(path, error);
+  seen.size = std::filesystem::file_size(path, error);
+  const auto mapping = mapping_beside(path);
+  if (!std::filesystem::exists(mapping, error)) return seen;
+  seen.mapping_time = std::filesystem::last_write_time(mapping, error);
+  seen.mapping_size = std::filesystem::file_size(mapping, error);
+  return seen;
+}
+
 bool Library::stale() const {
   std::error_code error;
   std::size_t there = 0;
@@ -86,8 +114,7 @@ bool Library::stale() const {
     if (!is_definition(entry.path())) continue;
     ++there;
     const auto known = files_.find(entry.path().filename().string());
-    if (known == files_.end()) return true;
-    if (known->second.time != entry.last_write_time(error) || known->second.size != entry.file_size(error)) return true;
+    if (known == files_.end() || !known->second.same(glance(entry.path()))) return true;
   }
   return there != files_.size();
 }
@@ -102,19 +129,23 @@ LibraryChange Library::load(bool strict) {
   LibraryChange out;
   std::map<std::string, Seen> now;
   std::error_code error;
-  std::set<std::filesystem::path> paths;
+  std::set<std::filesystem::path> paths, mappings;
   for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
     if (is_definition(entry.path())) paths.insert(entry.path());
+    if (is_mapping(entry.path())) mappings.insert(entry.path());
   }
+  for (const auto& path : paths) mappings.erase(mapping_beside(path));
+  for (const auto& path : mappings)
+    if (strict) out.said.push_back(path.string() + ": there is no definition of that name beside it: it maps nothing");
   // What stands in unchanged files comes first, so that no changed file takes it away from them.
   std::map<std::string, std::string> file_of_id;
   std::set<std::string> changed;
   for (const auto& path : paths) {
     const std::string name = path.filename().string();
-    Seen seen{std::filesystem::last_write_time(path, error), std::filesystem::file_size(path, error), {}};
+    Seen seen = glance(path);
     const auto before = files_.find(name);
     if (before != files_.end()) seen.entries = before->second.entries;
-    if (before == files_.end() || before->second.time != seen.time || before->second.size != seen.size)
+    if (before == files_.end() || !before->second.same(seen))
       changed.insert(name);
     else
       for (const auto& entry : seen.entries) file_of_id.emplace(entry.model.id, name);
@@ -126,7 +157,10 @@ LibraryChange Library::load(bool strict) {
     if (changed.contains(name)) {
       try {
         std::vector<Finding> findings;
-        const std::string text = read_bytes(path, TextLimits{}.bytes, findings);
+        std::string text = read_bytes(path, TextLimits{}.bytes, findings);
+        const auto mapping = mapping_beside(path);
+        if (std::filesystem::exists(mapping, error))
+          text = text_with(text, read_bytes(mapping, TextLimits{}.bytes, findings));
         for (const auto& finding : findings) throw Error(Errc::malformed, located(finding));
         auto entries = entries_of(text, strict ? path.string() : name, out.said);
         for (auto& entry : entries) entry.file = name;

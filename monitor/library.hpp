@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "monitor/core/process_model.hpp"
@@ -14,8 +15,8 @@ namespace laban::monitor {
 
 // One process as some file has it now.
 struct LibraryEntry {
-  std::string file;  // its name in the directory
-  std::string text;
+  std::string file;    // its name in the directory
+  std::string text;    // of the file, and of its mapping where it has one: see text_with()
   ProcessModel model;  // with a version: the author's, or a hash of the text
 };
 
@@ -39,15 +40,28 @@ class Library {
   struct Seen {
     std::filesystem::file_time_type time{};
     std::uintmax_t size = 0;
+    std::filesystem::file_time_type mapping_time{};  // of NAME.mapping.yaml beside it
+    std::uintmax_t mapping_size = 0;
     std::vector<LibraryEntry> entries;  // of the last text that could be used
+
+    bool same(const Seen& other) const {
+      return time == other.time && size == other.size && mapping_time == other.mapping_time &&
+             mapping_size == other.mapping_size;
+    }
   };
 
+  Seen glance(const std::filesystem::path& path) const;
   bool stale() const;
   LibraryChange load(bool strict);
 
   std::filesystem::path directory_;
   std::map<std::string, Seen> files_;  // by name, so that the order is one order
 };
+
+// A definition and its mapping as one text, so that what is stored of a definition says all of it; and the definition
+// alone again.
+std::string text_with(const std::string& definition, const std::string& mapping);
+std::string_view definition_of(std::string_view text);
 
 // The processes of a text, as they were in some file. Throws Error(malformed) with the first located finding.
 std::vector<LibraryEntry> entries_of(const std::string& text, const std::string& file, std::vector<std::string>& said);

@@ -114,6 +114,48 @@ TEST_CASE("library: a changed file takes no process away from one that has it, w
   CHECK(change->entries[1].file == "b.yaml");
 }
 
+TEST_CASE("library: a mapping beside a definition binds its nodes, and is watched and stored with it (G118)") {
+  const test::TemporaryDirectory directory;
+  write(directory / "a.yaml", yaml("a", "done"));
+  write(directory / "a.mapping.yaml", "nodes:\n  done: {events: finished, by: shop}\n");
+  Library library(directory.path());
+  auto loaded = library.read();
+  REQUIRE(loaded.entries.size() == 1);
+  const auto types = [](const LibraryEntry& entry) {
+    for (const auto& node : entry.model.nodes)
+      if (node.id == "done") return node.types;
+    return std::vector<std::string>{};
+  };
+  CHECK(types(loaded.entries[0]).front() == "finished");
+  CHECK_FALSE(library.look().has_value());
+
+  // What the store keeps of it says the same again.
+  std::vector<std::string> said;
+  const auto again = entries_of(loaded.entries[0].text, "a.yaml", said);
+  REQUIRE(again.size() == 1);
+  CHECK(types(again[0]).front() == "finished");
+  CHECK(again[0].model.version == loaded.entries[0].model.version);
+  CHECK(definition_of(loaded.entries[0].text) == yaml("a", "done"));
+
+  write(directory / "a.mapping.yaml", "nodes:\n  done: over\n");
+  auto change = library.look();
+  REQUIRE(change);
+  CHECK(types(change->entries.at(0)).front() == "over");
+  CHECK(change->entries[0].model.version != loaded.entries[0].model.version);
+
+  write(directory / "a.mapping.yaml", "nodes:\n  dine: over\n");
+  change = library.look();
+  REQUIRE(change);
+  REQUIRE(change->refused.size() == 1);
+  CHECK(change->refused[0].find("a.mapping.yaml:2:3: ") != std::string::npos);
+  CHECK(types(change->entries.at(0)).front() == "over");
+
+  std::filesystem::remove(directory / "a.mapping.yaml");
+  change = library.look();
+  REQUIRE(change);
+  CHECK(types(change->entries.at(0)).front() == "done");
+}
+
 TEST_CASE("library: the definitions that come with the program load as they are (G139)") {
   const auto loaded = Library(LABAN_SOURCE_DIR "/services/processes").read();
   REQUIRE(loaded.entries.size() == 1);
