@@ -62,6 +62,7 @@ class Reader {
   void mark_ends(const pugi::xml_node& net);
   StepIndex step(const std::string& name);
   std::string resolved(std::string id) const;
+  Location place_of(const pugi::xml_node& node) const;
   void error(const pugi::xml_node& at, const char* id, const std::string& what);
   bool is_silent(const pugi::xml_node& node, const std::string& name) const;
 
@@ -76,12 +77,15 @@ class Reader {
   std::map<std::string, std::string> references_;
   std::map<std::string, StepIndex> steps_;
   std::vector<pugi::xml_node> arcs_;
+  std::vector<Location> transition_at_;
 };
 
+Location Reader::place_of(const pugi::xml_node& node) const {
+  return lines_.locate(static_cast<std::size_t>(std::max<std::ptrdiff_t>(node.offset_debug(), 0)), file_);
+}
+
 void Reader::error(const pugi::xml_node& at, const char* id, const std::string& what) {
-  add_finding(findings_, limits_,
-              {lines_.locate(static_cast<std::size_t>(std::max<std::ptrdiff_t>(at.offset_debug(), 0)), file_),
-               Severity::error, id, what});
+  add_finding(findings_, limits_, {place_of(at), Severity::error, id, what});
 }
 
 void Reader::read(PnmlFile& out) {
@@ -111,7 +115,9 @@ void Reader::read(PnmlFile& out) {
   mark_start();
   mark_ends(net);
   out.findings.insert(out.findings.end(), findings_.begin(), findings_.end());
-  if (!has_errors(out.findings)) out.net = std::move(net_);
+  if (has_errors(out.findings)) return;
+  out.net = std::move(net_);
+  out.transition_at = std::move(transition_at_);
 }
 
 void Reader::collect(const pugi::xml_node& parent) {
@@ -174,6 +180,7 @@ void Reader::add_transition(const pugi::xml_node& node) {
   const std::string name = label(node, "name");
   if (!is_silent(node, name)) transition.step = step(name);
   net_.transitions.push_back(std::move(transition));
+  transition_at_.push_back(place_of(node));
 }
 
 std::string Reader::resolved(std::string id) const {

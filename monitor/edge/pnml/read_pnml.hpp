@@ -14,7 +14,8 @@ namespace laban::monitor {
 struct PnmlFile {
   std::string id;  // of the net
   std::string name;
-  std::optional<Net> net;  // none where there is an error among the findings
+  std::optional<Net> net;               // none where there is an error among the findings
+  std::vector<Location> transition_at;  // where each of the net's stands
   std::vector<Finding> findings;
 };
 

@@ -142,6 +142,36 @@ TEST_CASE("replay: a log names no publishers, so a definition that demands them 
   CHECK(result["instances"][3]["deviations"][0]["missing"] == json{"Payment taken"});
 }
 
+TEST_CASE("check: says what a log and a definition have not in common, and a mapping makes it good (G118)") {
+  const Folder folder;
+  const auto definition = folder.file("claims.bpmn", claims);
+  const auto log = folder.file(
+      "log.xes", xes({{"claim", "check", "assess.claim", "pay"}, {"claim", "assess.claim", "check", "reject"}}));
+  Ran ran = run(folder, "check " + definition + " --log " + log);
+  CHECK(ran.code == 1);
+  CHECK(ran.out.find("claims.bpmn:5:") != std::string::npos);
+  CHECK(ran.out.find("no event type matches 'assess' ('t3'): is 'assess.claim' meant? [unmapped-node]") !=
+        std::string::npos);
+  CHECK(ran.out.find("no node takes the event type 'assess.claim': is 'assess' meant? [unmapped-type]") !=
+        std::string::npos);
+  CHECK(run(folder, "check " + definition).code == 0);
+  CHECK(run(folder, "check " + definition + " --types 'claim, check,assess,pay,reject'").code == 0);
+  ran = run(folder, "check --json --types claim,check,assess,pay " + definition);
+  CHECK(ran.code == 1);
+  CHECK(json::parse(ran.out.substr(0, ran.out.find('\n')))["id"] == "unmapped-node");
+
+  const auto mapping = folder.file("map.yaml", "nodes:\n  t3: assess.claim\n");
+  CHECK(run(folder, "check " + definition + " --log " + log + " --mapping " + mapping).code == 0);
+  CHECK(run(folder, "replay " + log + " --definition " + definition).code == 1);
+  CHECK(run(folder, "replay " + log + " --definition " + definition + " --mapping " + mapping).code == 0);
+  folder.file("claims.mapping.yaml", "nodes:\n  t3: assess.claim\n");
+  CHECK(run(folder, "replay " + log + " --definition " + definition).code == 0);
+  ran = run(folder, "replay " + log + " --definition " + definition + " --mapping " +
+                        folder.file("map.yaml", "nodes:\n  t9: assess.claim\n"));
+  CHECK(ran.code == 2);
+  CHECK(ran.err.find("map.yaml:2:3: the definition has no node with the id or name 't9'") != std::string::npos);
+}
+
 TEST_CASE("replay: unusable input is one line and exit code 2") {
   const Folder folder;
   const auto definition = folder.file("claims.bpmn", claims), log = folder.file("log.xes", xes({{"claim"}}));
@@ -158,6 +188,71 @@ TEST_CASE("replay: unusable input is one line and exit code 2") {
     CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
     CHECK(ran.err.starts_with("laban "));
   }
+}
+
+TEST_CASE("convert: a definition as a net, and the net as BPMN and YAML again, give a log the same verdicts (G119)") {
+  const Folder folder;
+  const auto bpmn = folder.file("claims.bpmn", claims);
+  const std::vector<Trace> traces{{"claim", "check", "assess", "pay"},
+                                  {"claim", "assess", "check", "reject"},
+                                  {"claim", "check"},
+                                  {"claim", "pay"},
+                                  {"claim", "check", "assess", "pay", "reject"},
+                                  {"check", "claim", "assess", "pay"},
+                                  {"claim", "check", "assess", "check", "pay"}};
+  const auto fits = [&](const std::string& definition) {
+    const json result = replay(folder, traces, definition);
+    std::vector<bool> all;
+    for (const auto& instance : result["instances"]) all.push_back(instance["fit"]);
+    return all;
+  };
+  const auto want = fits(bpmn);
+  CHECK(want == std::vector<bool>{true, true, false, false, false, false, false});
+  const auto converted = [&](const std::string& from, const std::string& form) {
+    const Ran ran = run(folder, "convert " + from + " --to " + form);
+    CAPTURE(ran.err);
+    REQUIRE(ran.code == 0);
+    return folder.file("converted." + form, ran.out);
+  };
+  const auto pnml = converted(bpmn, "pnml");
+  CHECK(fits(pnml) == want);
+  CHECK(fits(converted(pnml, "bpmn")) == want);
+  CHECK(fits(converted(pnml, "yaml")) == want);
+  CHECK(fits(converted(pnml, "pnml")) == want);
+  const auto looped = folder.file(
+      "loop.yaml", "process: loop\nsteps:\n  - claim\n  - repeat: [check]\n    between: [assess]\n  - pay\n");
+  const auto loops = fits(looped);
+  CHECK(loops == std::vector<bool>{false, false, false, false, false, false, true});
+  CHECK(fits(converted(looped, "pnml")) == loops);
+  CHECK(fits(converted(converted(looped, "pnml"), "yaml")) == loops);
+}
+
+TEST_CASE("convert: what a net cannot say, and nets that no process says, are told with their place (G119)") {
+  const Folder folder;
+  const auto told = [&](const std::string& file, const std::string& form, const std::string& part) {
+    const Ran ran = run(folder, "convert " + file + " --to " + form);
+    CAPTURE(ran.err);
+    CHECK(ran.code == 1);
+    CHECK(ran.out == "");
+    CHECK(ran.err.find(part) != std::string::npos);
+  };
+  told(folder.file("any.yaml", "process: p\nsteps:\n  - any of: [a, b]\n  - c\n"), "pnml", "any.yaml:3:");
+  told(folder.file("stop.yaml", "process: p\nsteps:\n  - all of: [[a, {stop: failed}], b]\n"), "pnml",
+       "no arc that empties a place");
+  told(folder.file("starts.yaml", "process: p\nsteps:\n  - a: {starts: b}\n"), "pnml",
+       "starts.yaml:3:5: 'a' shows twice");
+  told(LABAN_SOURCE_DIR "/services/processes/order-fulfilment.bpmn", "pnml", "order-fulfilment.bpmn:");
+  const std::string places = "<place id='i'><initialMarking><text>1</text></initialMarking></place><place id='o'/>";
+  const std::string a = "<transition id='a'><name><text>A</text></name></transition>";
+  told(
+      folder.file("read.pnml", "<pnml><net id='n'>" + places + a +
+                                   "<arc source='i' target='a'/><arc source='a' target='o'/>"
+                                   "<place id='q'/><arc source='q' target='a'><arctype><text>inhibitor</text></arctype>"
+                                   "</arc></net></pnml>"),
+      "bpmn", "read.pnml:1:");
+  told(folder.file("open.pnml", "<pnml><net id='n'>" + places + a + "<arc source='i' target='a'/></net></pnml>"),
+       "yaml", "no place after it");
+  CHECK(run(folder, "convert " + folder.file("bad.bpmn", "<definitions") + " --to pnml").code == 2);
 }
 
 TEST_CASE("discover: what it draws fits the log that it was drawn from") {
