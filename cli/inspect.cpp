@@ -89,22 +89,6 @@ int queues(const Settings& settings) {
   return result;
 }
 
-int exchanges(const Settings& settings) {
-  const auto answer = ask(settings, "exchanges");
-  if (settings.json) {
-    std::cout << dump(answer) << '\n';
-    return exit_ok;
-  }
-  std::vector<std::vector<std::string>> rows{{"EXCHANGE", "TYPE", "PUBLISHED", "UNROUTABLE", "BINDINGS", "ALTERNATE"}};
-  for (const auto& exchange : answer.value("exchanges", ordered_json::array())) {
-    rows.push_back(
-        {cell(exchange, "name"), cell(exchange, "type"), cell(exchange, "published"), cell(exchange, "unroutable"),
-         std::to_string(exchange.value("bindings", ordered_json::array()).size()), cell(exchange, "alternate")});
-  }
-  print_table(rows);
-  return exit_ok;
-}
-
 int schemas(const Settings& settings) {
   codec::PayloadTypes known;
   codec::add_known_types(known);
@@ -130,6 +114,47 @@ int schemas(const Settings& settings) {
   return exit_ok;
 }
 
+void print_lints(const ordered_json& answer) {
+  for (const auto& lint : answer.value("lints", ordered_json::array())) {
+    std::cout << "warning: " << cell(lint, "message") << " [" << cell(lint, "code") << "]\n";
+  }
+}
+
+std::string moment(const ordered_json& from, const char* name) {
+  return time_text(Timestamp{std::chrono::nanoseconds{from.value(name, std::int64_t{0})}});
+}
+
+// What became of a published event, queue by queue, as the log has it.
+void print_fates(const ordered_json& answer) {
+  std::cout << "event " << cell(answer, "id") << " (" << cell(answer, "type") << " of " << cell(answer, "source")
+            << "), offset " << cell(answer, "offset") << ", recorded " << moment(answer, "recordedtime") << '\n'
+            << "published to exchange " << cell(answer, "exchange") << " with key " << cell(answer, "key") << '\n';
+  if (answer.value("unroutable", false)) std::cout << "no binding took it\n";
+  for (const auto& fate : answer.value("fates", ordered_json::array())) {
+    std::cout << "  " << cell(fate, "queue") << ": " << cell(fate, "state");
+    if (fate.contains("reason")) std::cout << ", " << cell(fate, "reason");
+    if (fate.contains("consumer")) std::cout << " by " << cell(fate, "consumer");
+    if (fate.contains("time")) std::cout << " at " << moment(fate, "time");
+    if (fate.contains("until")) std::cout << " until " << moment(fate, "until");
+    std::cout << '\n';
+    for (const auto& attempt : fate.value("history", ordered_json::array())) {
+      std::cout << "    " << moment(attempt, "time") << "  " << cell(attempt, "what");
+      if (!cell(attempt, "consumer").empty()) std::cout << " by " << cell(attempt, "consumer");
+      if (!cell(attempt, "reason").empty()) std::cout << ": " << cell(attempt, "reason");
+      std::cout << '\n';
+    }
+  }
+  for (const auto& copy : answer.value("copies", ordered_json::array())) {
+    std::cout << "copied as a dead letter to exchange " << cell(copy, "exchange") << ", offset "
+              << cell(copy, "offset");
+    for (const auto& queue : copy.value("queues", ordered_json::array())) {
+      std::cout << ' ' << (queue.is_string() ? queue.get<std::string>() : queue.dump());
+    }
+    std::cout << '\n';
+  }
+  std::cout << "published now it would go this way:\n";
+}
+
 void print_explanation(const ordered_json& answer) {
   for (const auto& step : answer.value("steps", ordered_json::array())) {
     std::cout << "exchange " << cell(step, "exchange") << " (" << cell(step, "type") << ")";
@@ -140,10 +165,29 @@ void print_explanation(const ordered_json& answer) {
                 << cell(tried, "destination") << "  " << cell(tried, "why") << '\n';
     }
   }
-  const auto queues = answer.value("queues", ordered_json::array());
-  std::cout << (queues.empty() ? "reaches no queue" : "reaches");
+  const auto queues = answer.value(answer.contains("queuesNow") ? "queuesNow" : "queues", ordered_json::array());
+  if (!answer.value("exchangeFound", true))
+    std::cout << "exchange " << cell(answer, "exchange") << " is not declared\n";
+  std::cout << (queues.empty() ? "reaches no queue: it would be kept in laban.parking" : "reaches");
   for (const auto& queue : queues) std::cout << ' ' << (queue.is_string() ? queue.get<std::string>() : queue.dump());
   std::cout << '\n';
+}
+
+int exchanges(const Settings& settings) {
+  const auto answer = ask(settings, "exchanges");
+  if (settings.json) {
+    std::cout << dump(answer) << '\n';
+    return exit_ok;
+  }
+  std::vector<std::vector<std::string>> rows{{"EXCHANGE", "TYPE", "PUBLISHED", "UNROUTABLE", "BINDINGS", "ALTERNATE"}};
+  for (const auto& exchange : answer.value("exchanges", ordered_json::array())) {
+    rows.push_back(
+        {cell(exchange, "name"), cell(exchange, "type"), cell(exchange, "published"), cell(exchange, "unroutable"),
+         std::to_string(exchange.value("bindings", ordered_json::array()).size()), cell(exchange, "alternate")});
+  }
+  print_table(rows);
+  print_lints(answer);
+  return exit_ok;
 }
 
 int explain(const Settings& settings) {
@@ -153,13 +197,20 @@ int explain(const Settings& settings) {
   const ordered_json argument = settings.id.empty()
                                     ? ordered_json{{"key", settings.key}, {"exchange", settings.exchange}}
                                     : ordered_json{{"id", settings.id}};
-  const auto answer = ask(settings, "explain", argument);
+  auto answer = ask(settings, "explain", argument);
+  // A long log is searched step by step, so that the hub's other work goes on meanwhile.
+  while (answer.contains("more")) answer = ask(settings, "explain", ordered_json(answer["more"]));
+  const bool found = answer.value("found", true);
   if (settings.json) {
     std::cout << dump(answer) << '\n';
-  } else {
+  } else if (found) {
+    if (!settings.id.empty()) print_fates(answer);
     print_explanation(answer);
+    print_lints(answer);
   }
-  return exit_ok;
+  if (found) return exit_ok;
+  std::cerr << "laban explain: " << cell(answer, "why") << ": check the id\n";
+  return exit_not_so;
 }
 
 CLI::App* add(CLI::App& program, std::function<int()>& action, const char* name, const char* text, const char* example,

@@ -12,6 +12,7 @@ namespace laban::hub {
 namespace {
 
 constexpr std::size_t refusals_kept_max = 4'096;  // of one producer
+constexpr std::size_t deleted_kept_max = 1'000;   // names of deleted queues
 constexpr int fence_bits = 40;                    // deliveries of one start of the hub
 
 routing::Limits topology_limits(const HubLimits& limits) {
@@ -199,8 +200,17 @@ void Broker::add_queue(routing::QueueId id, const std::string& name, queue::Queu
 }
 
 void Broker::drop_queue(routing::QueueId id) {
+  if (const auto found = queues_.find(id); found != queues_.end()) {
+    deleted_[id] = found->second->name;
+    if (deleted_.size() > deleted_kept_max) deleted_.erase(deleted_.begin());
+  }
   if (id < by_id_.size()) by_id_[id] = nullptr;
   queues_.erase(id);
+}
+
+std::string_view Broker::name_of_deleted(routing::QueueId id) const {
+  const auto found = deleted_.find(id);
+  return found == deleted_.end() ? std::string_view{} : found->second;
 }
 
 QueueEntry* Broker::queue(routing::QueueId id) {

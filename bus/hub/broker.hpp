@@ -117,6 +117,8 @@ class Broker {
   Producer* producer(std::string_view name);
   Producer* producer(std::uint32_t number);
   std::uint32_t next_producer() const { return next_producer_; }
+  // Of the newest deleted queues; empty for others.
+  std::string_view name_of_deleted(routing::QueueId id) const;
   std::size_t producer_count() const { return producers_.size(); }
   const std::uint64_t* cursor(std::string_view name) const;
   std::size_t cursor_count() const { return cursors_.size(); }
@@ -152,6 +154,7 @@ class Broker {
   routing::Topology topology_;
   std::map<routing::QueueId, std::unique_ptr<QueueEntry>> queues_;
   std::vector<QueueEntry*> by_id_;  // dense, for the hot path
+  std::map<routing::QueueId, std::string> deleted_;
   std::uint32_t next_producer_ = 1;
   std::map<std::uint32_t, std::unique_ptr<Producer>> producers_;
   std::vector<Producer*> producer_by_number_;

@@ -23,6 +23,7 @@ std::vector<Total> Broker::saved_totals() const {
   save_by_label("unroutable", totals_.unroutable, totals);
   save_by_label("lost", totals_.lost, totals);
   totals.push_back({"confirmed", {}, totals_.confirmed});
+  for (const auto& [id, name] : deleted_) totals.push_back({"deleted", {name}, id});
   for (const auto& [id, entry] : queues_) {
     if (entry->redelivered != 0) totals.push_back({"redelivered", {entry->name}, entry->redelivered});
     for (const auto& [reason, value] : entry->parked) totals.push_back({"parked", {entry->name, reason}, value});
@@ -38,6 +39,7 @@ void Broker::restore_totals(const std::vector<Total>& totals) {
     if (total.name == "published") totals_.published[label] = total.value;
     if (total.name == "unroutable") totals_.unroutable[label] = total.value;
     if (total.name == "lost") totals_.lost[label] = total.value;
+    if (total.name == "deleted") deleted_[static_cast<routing::QueueId>(total.value)] = label;
     if (total.name == "redelivered") {
       if (QueueEntry* entry = queue(label)) entry->redelivered = total.value;
     }

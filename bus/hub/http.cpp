@@ -14,6 +14,7 @@ namespace laban::hub {
 namespace {
 
 constexpr std::size_t threads = 4;
+constexpr std::size_t explain_steps_max = 100'000;  // of 4 MiB of log each
 constexpr const char* json_type = "application/json";
 
 struct HostPort {
@@ -62,6 +63,28 @@ struct HttpServer::Impl {
     response.set_content(answer->status == 200 ? answer->body : error_json("not_found", answer->body), json_type);
   }
 
+  // A long log is searched step by step, so that the hub's other work goes on meanwhile.
+  void explain(nlohmann::json argument, httplib::Response& response) {
+    for (std::size_t step = 0; step < explain_steps_max; ++step) {
+      const auto answer =
+          sources.inspect("explain", argument.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      if (!answer) return busy(response);
+      auto told = answer->status == 200 ? nlohmann::json::parse(answer->body, nullptr, false) : nlohmann::json{};
+      if (told.is_object() && told.contains("more")) {
+        argument = std::move(told["more"]);
+        continue;
+      }
+      const bool missing = told.is_object() && !told.value("found", true);
+      response.status = missing ? 404 : answer->status;
+      response.set_content(missing                 ? error_json("not_found", told.value("why", ""))
+                           : answer->status == 200 ? answer->body
+                                                   : error_json("not_found", answer->body),
+                           json_type);
+      return;
+    }
+    busy(response);
+  }
+
   void route() {
     server.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
       const auto text = sources.metrics();
@@ -88,10 +111,10 @@ struct HttpServer::Impl {
     }
     server.Get("/api/v1/explain", [this](const httplib::Request& request, httplib::Response& response) {
       nlohmann::json argument = nlohmann::json::object();
-      for (const char* name : {"key", "exchange"}) {
+      for (const char* name : {"key", "exchange", "id"}) {
         if (request.has_param(name)) argument[name] = request.get_param_value(name);
       }
-      inspect("explain", argument.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), response);
+      explain(std::move(argument), response);
     });
     server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.body.empty()) return;

@@ -6,6 +6,7 @@
 
 #include "bus/codec/envelope.hpp"
 #include "bus/codec/log_record.hpp"
+#include "bus/hub/explain.hpp"
 
 namespace laban::hub {
 namespace {
@@ -134,7 +135,7 @@ Inspected exchanges(Core& core, const json&) {
                     {"unroutable", unroutable == broker.totals().unroutable.end() ? 0 : unroutable->second},
                     {"bindings", bindings_of(broker.topology().bindings_of_exchange(name))}});
   }
-  return {true, true, text({{"exchanges", std::move(list)}}), {}};
+  return {true, true, text({{"exchanges", std::move(list)}, {"lints", lints_of(core)}}), {}};
 }
 
 std::string base64(std::span<const std::byte> bytes) {
@@ -169,40 +170,6 @@ Inspected status(Core& core, const json&) {
                 {"starts", core.broker.starts()},
                 {"storage", core.storage_trouble.empty() ? json("ok") : json(core.storage_trouble)}}),
           {}};
-}
-
-json explanation_json(const routing::Explanation& explanation) {
-  json steps = json::array();
-  for (const auto& step : explanation.steps) {
-    json tried = json::array();
-    for (const auto& one : step.tried) {
-      tried.push_back({{"pattern", one.pattern},
-                       {"arguments", one.arguments},
-                       {"destination", one.destination},
-                       {"toExchange", one.to_exchange},
-                       {"matched", one.matched},
-                       {"why", one.why}});
-    }
-    steps.push_back({{"exchange", step.exchange},
-                     {"type", step.type},
-                     {"reachedBy", step.reached_by},
-                     {"cut", step.cut},
-                     {"bindings", std::move(tried)},
-                     {"leftOut", step.left_out}});
-  }
-  return {{"steps", std::move(steps)},
-          {"queues", explanation.queues},
-          {"exchangeFound", explanation.exchange_found},
-          {"unroutable", explanation.unroutable}};
-}
-
-Inspected explain(Core& core, const json& argument) {
-  const auto exchange = argument.value("exchange", std::string{"amq.topic"});
-  const auto key = argument.value("key", std::string{});
-  auto answer = explanation_json(core.broker.topology().explain(exchange, key));
-  answer["exchange"] = exchange;
-  answer["key"] = key;
-  return {true, true, text(answer), {}};
 }
 
 }  // namespace
@@ -240,6 +207,7 @@ Snapshot take_snapshot(Core& core) {
   const auto stats = core.journal.stats();
   snapshot.log_bytes = stats.log_bytes;
   snapshot.log_segments = stats.segments;
+  if (const auto space = core.journal.space(); space.known) snapshot.disk_free_bytes = space.free_bytes;
   snapshot.first_offset = core.journal.first_offset();
   snapshot.head = core.head;
   snapshot.sessions = core.sessions.size();

@@ -141,6 +141,9 @@ std::string render_metrics(const Snapshot& snapshot) {
                counters.replayed_events);
   page.gauge("laban_hub_log_bytes", "Used bytes of the log", snapshot.log_bytes);
   page.gauge("laban_hub_log_segments", "Files of the log", snapshot.log_segments);
+  if (snapshot.disk_free_bytes) {
+    page.gauge("laban_hub_disk_free_bytes", "Free bytes of the disk that the log is on", *snapshot.disk_free_bytes);
+  }
   page.gauge("laban_hub_log_head", "Offset of the newest event", snapshot.head);
   page.gauge("laban_hub_log_writable", "1 while the log takes events", snapshot.storage_ok ? 1 : 0);
   page.counter("laban_hub_commits_total", "Groups written to the log", counters.groups);

@@ -216,6 +216,8 @@ void Publishing::check_route(Checked& result) {
   }
   result.first_queue = static_cast<std::uint32_t>(queues_.size());
   queues_.insert(queues_.end(), to.queues.begin(), to.queues.end());
+  result.reached = static_cast<std::uint32_t>(to.queues.size());
+  // Parking keeps what nobody took; it is no queue that the event reached.
   if (to.queues.empty() && !is_reserved(fields_.exchange)) {
     if (const auto parking = core_.broker.topology().queue_id(parking_queue); parking != 0) queues_.push_back(parking);
   }
@@ -239,7 +241,7 @@ void Publishing::settle_fate(Session& session, Producer& producer, const codec::
     fate.offset = producer.offset_of(sequence);
   } else {
     fate.offset = group_.next_offset();
-    fate.queues = checked.queue_count;
+    fate.queues = checked.reached;
     fate.unroutable = checked.unroutable;
     GatheredEvent event = checked.event;
     if (checked.unroutable) event.flags |= codec::EventHeader::unroutable;

@@ -49,6 +49,7 @@ class Publishing {
     GatheredEvent event;
     std::uint32_t first_queue = 0;
     std::uint32_t queue_count = 0;
+    std::uint32_t reached = 0;  // without parking
     bool unroutable = false;
     bool duplicate = false;
     bool waiting = false;  // a duplicate of one in this very group, whose confirm answers for both

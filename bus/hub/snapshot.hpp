@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct Snapshot {
   std::uint64_t feeds = 0;
   std::uint64_t producers = 0;
   bool storage_ok = true;
+  std::optional<std::uint64_t> disk_free_bytes;  // nothing where the system does not tell
 };
 
 }  // namespace laban::hub

@@ -202,8 +202,9 @@ class Journal {
   std::uint64_t offset_at(Timestamp time);
 
   // Every record from a position on (0, a checkpoint's, a record's), in order, up to what is written now.
-  // Throws where the log is damaged.
-  void scan(std::uint64_t from_position, const Visit& visit);
+  // Ends after the batch with which it has read so many bytes; returns the position to go on from. Throws where the log
+  // is damaged.
+  std::uint64_t scan(std::uint64_t from_position, const Visit& visit, std::uint64_t bytes_max = ~0ull);
 
   // --- keeping house
 

@@ -119,7 +119,7 @@ std::uint64_t Journal::offset_at(Timestamp time) {
   return s + 1 < segments.size() ? segments[s + 1].header.next_offset : head() + 1;
 }
 
-void Journal::scan(std::uint64_t from_position, const Visit& visit) {
+std::uint64_t Journal::scan(std::uint64_t from_position, const Visit& visit, std::uint64_t bytes_max) {
   auto& segments = impl_->segments;
   const auto end = position();
   for (auto s = segments.at_position(from_position); s < segments.size(); ++s) {
@@ -132,6 +132,7 @@ void Journal::scan(std::uint64_t from_position, const Visit& visit) {
     auto offset = segment.header.next_offset;
     auto step = walker.next();
     for (; step == BatchWalker::Step::batch; step = walker.next()) {
+      if (walker.position() > from_position && walker.position() - from_position >= bytes_max) return walker.position();
       offset = walker.header().first_offset;
       if (!visit_records(walker.header(), walker.bytes(), visit))
         refuse(segments.damage(segment, walker.position(), offset, "the batch contradicts its header"),
@@ -141,6 +142,7 @@ void Journal::scan(std::uint64_t from_position, const Visit& visit) {
     const auto what = step == BatchWalker::Step::error ? error_text(walker.error()) : std::string{walker.reason()};
     refuse(segments.damage(segment, walker.position(), offset, what), impl_->directory);
   }
+  return end;
 }
 
 }  // namespace laban::journal

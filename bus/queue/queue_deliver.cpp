@@ -233,7 +233,7 @@ SettleResult Queue::settle(const Settle& settle, Time now) {
     const Handle h = state.land(number);
     switch (settle.outcome) {
       case Settlement::acknowledge:
-        state.acknowledge(h);
+        state.acknowledge(h, consumer->name);
         break;
       case Settlement::give_back:
         if (settle.delay.count() > 0) {

@@ -7,7 +7,7 @@ namespace laban::queue {
 
 QueueChange& Queue::State::change(ChangeKind kind, std::uint8_t code, std::uint64_t offset) {
   // Runs of the same fate share one change; what carries an instant or a text does not.
-  const bool shares = kind == ChangeKind::acknowledged || kind == ChangeKind::moved || kind == ChangeKind::ledgered;
+  const bool shares = kind == ChangeKind::moved || kind == ChangeKind::ledgered;
   auto& changes = effects.changes;
   if (!shares || changes.empty() || changes.back().kind != kind || changes.back().code != code) {
     changes.emplace_back();
@@ -18,8 +18,16 @@ QueueChange& Queue::State::change(ChangeKind kind, std::uint8_t code, std::uint6
   return changes.back();
 }
 
-void Queue::State::acknowledge(Handle h) {
-  change(ChangeKind::acknowledged, 0, messages[h].offset);
+void Queue::State::acknowledge(Handle h, const std::string& consumer) {
+  auto& changes = effects.changes;
+  const bool same =
+      !changes.empty() && changes.back().kind == ChangeKind::acknowledged && changes.back().consumer == consumer;
+  if (!same) {
+    changes.emplace_back();
+    changes.back().kind = ChangeKind::acknowledged;
+    changes.back().consumer = consumer;
+  }
+  changes.back().offsets.push_back(messages[h].offset);
   ++counts.acknowledged;
   remove(h);
 }

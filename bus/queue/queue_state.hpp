@@ -218,7 +218,7 @@ struct Queue::State {
   std::uint64_t effective_horizon() const { return std::min(horizon_requested, horizon_durable); }
 
   // --- fates (queue_fates.cpp): each writes its change, then does it
-  void acknowledge(Handle h);
+  void acknowledge(Handle h, const std::string& consumer);
   void attempt_failed(Handle h, std::string_view reason, std::string_view consumer, bool back_off);
   void rejected(Handle h, std::string_view reason, std::string_view consumer);
   void park(Handle h, ParkReason reason, std::string_view text, std::string_view consumer, bool blames);

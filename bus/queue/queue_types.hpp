@@ -138,7 +138,7 @@ struct ParkedMessage {
 // --- what the hub writes to its log and applies again at restart
 
 enum class ChangeKind : std::uint8_t {
-  acknowledged = 1,  // offsets
+  acknowledged = 1,  // offsets, consumer
   failed = 2,        // offsets, at, reason, consumer, not_before
   parked = 3,        // offsets, at, code = ParkReason, reason, consumer (attempt counted where blames is set)
   moved = 4,         // offsets, code = DeadLetterReason: stored behind the dead-letter exchange
