@@ -292,6 +292,7 @@ void Bus::consume(ConsumeOptions options, RawHandler handler) {
   queue.queue = std::move(options.queue);
   queue.prefetch = options.prefetch;
   queue.declare = options.declare;
+  queue.exclusive = options.exclusive;
   impl_->add_taker(std::move(queue), std::move(handler));
 }
 

@@ -13,6 +13,7 @@ namespace laban::client {
 namespace {
 
 constexpr std::size_t reason_bytes_max = 1'024;
+constexpr std::chrono::milliseconds exclusive_pause{100};
 constexpr std::size_t settlements_a_frame = 4'096;
 
 std::string shortened(std::string reason) {
@@ -154,8 +155,15 @@ std::optional<codec::ClientMessage> Consumer::next_step() {
   QueueSpec spec;
   spec.name = options_.queue;
   if (step_ == Step::probe) {
+    if (std::chrono::steady_clock::now() < probe_at_) return {};
     spec.passive = true;
     return codec::Request{++request_, spec};
+  }
+  if (options_.exclusive) {
+    spec.durable = false;
+    spec.exclusive = true;
+    spec.keyed = false;
+    spec.dead_letter_exchange = "laban.parking";
   }
   if (step_ == Step::declare) return codec::Request{++request_, spec};
   if (step_ == Step::bind) {
@@ -173,6 +181,10 @@ void Consumer::answered(const codec::Reply& reply) {
   asked_ = false;
   if (step_ == Step::probe && reply.refused && reply.code == codec::Refusal::not_found && options_.declare) {
     step_ = Step::declare;
+  } else if (reply.refused && reply.code == codec::Refusal::denied && options_.exclusive) {
+    // The hub has not noticed yet that the connection of before is gone, to which the queue belongs.
+    step_ = Step::probe;
+    probe_at_ = std::chrono::steady_clock::now() + exclusive_pause;
   } else if (reply.refused) {
     end(Error(Errc::refused, std::string{reply.message}));
   } else if (step_ == Step::probe || step_ == Step::declare) {

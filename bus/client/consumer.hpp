@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -21,6 +22,7 @@ class Consumer final : public Part {
     std::string queue;
     std::uint32_t prefetch = 256;
     bool declare = true;
+    bool exclusive = false;
     std::vector<BindingSpec> bindings;
   };
 
@@ -83,6 +85,7 @@ class Consumer final : public Part {
   // The I/O thread's own.
   Step step_ = Step::probe;
   std::size_t bound_ = 0;
+  std::chrono::steady_clock::time_point probe_at_{};
   bool asked_ = false;
   bool in_session_ = false;
   std::uint64_t request_ = 0;

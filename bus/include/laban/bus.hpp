@@ -37,7 +37,7 @@ struct Confirm {
   std::uint64_t sequence = 0;
   std::uint64_t offset = 0;      // 0 where nothing was stored, or a duplicate's place is no longer known
   Level level = Level::accepted;
-  std::uint32_t queues = 0;      // how many queues it reached
+  std::uint32_t queues = 0;      // how many queues it reached; laban.parking is none
   bool unroutable = false;       // went to the alternate exchange or to parking
   bool duplicate = false;        // had been stored before
   bool refused = false;
@@ -58,6 +58,9 @@ struct ConsumeOptions {
   std::string queue;
   std::uint32_t prefetch = 256;
   bool declare = true;           // declare the queue where it is missing
+  // Declared for this connection alone: nobody else consumes from it and it ends with the connection. It keeps no order
+  // by key, and what is rejected goes to laban.parking.
+  bool exclusive = false;
 };
 
 class Bus {
