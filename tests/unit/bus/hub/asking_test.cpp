@@ -167,7 +167,7 @@ TEST_CASE("asking: an event's queues and what became of it in each are told from
     CHECK(fate(answer, "done")["consumer"].get<std::string>().find("teller") != std::string::npos);
     CHECK(fate(answer, "waiting")["state"] == "ready");
     CHECK(fate(answer, "dropped")["state"] == "dropped");
-    CHECK(fate(answer, "dropped")["reason"] == "queue_deleted");
+    CHECK(fate(answer, "dropped")["reason"] == "queue-deleted");
     CHECK(fate(answer, "doomed")["reason"] == "rejected");
     CHECK(fate(answer, "poisoned")["state"] == "parked");
     CHECK(fate(answer, "poisoned")["history"].size() == 1);
