@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto limit = 20s;
+constexpr auto limit = 60s;
 
 BusOptions options(const FakeHub& hub, std::string service = "order") {
   BusOptions result;

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto limit = 30s;
+constexpr auto limit = 60s;
 
 // A hub that can be killed and started again where it was.
 class LiveHub {

@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr auto limit = 20s;
+constexpr auto limit = 60s;
 
 const char* const order_yaml = R"(
 process: order
