@@ -1,9 +1,9 @@
 // bench/measurement.cpp - percentiles, and a measurement as JSON or as a line for people.
 #include "bench/measurement.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <spdlog/fmt/fmt.h>
 
 namespace laban::bench {
 

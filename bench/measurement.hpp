@@ -8,13 +8,13 @@
 namespace laban::bench {
 
 struct Settings {
-  std::uint64_t count = 200'000;   // events a run
-  std::uint32_t size = 256;        // payload bytes an event
+  std::uint64_t count = 200'000;  // events a run
+  std::uint32_t size = 256;       // payload bytes an event
   std::uint32_t subscribers = 1;
-  double rate = 0;                 // events a second; 0 is as fast as it goes
-  std::uint32_t window = 1'000;    // published and not yet confirmed, at most
-  std::uint32_t keys = 10'000;     // partition keys
-  bool sync = true;                // fdatasync before each confirm
+  double rate = 0;               // events a second; 0 is as fast as it goes
+  std::uint32_t window = 1'000;  // published and not yet confirmed, at most
+  std::uint32_t keys = 10'000;   // partition keys
+  bool sync = true;              // fdatasync before each confirm
 };
 
 struct Latency {

@@ -23,8 +23,8 @@ Ratio compare(const Pair& pair, int rounds) {
   }
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
   const Ratio ratio{median(ratios), *low, *high};
-  std::printf("  ratio %.2f (%.2f-%.2f) of %d pairs; floor %.2f, aim %.2f\n\n", ratio.median, ratio.min, ratio.max, rounds,
-              pair.floor, pair.aim);
+  std::printf("  ratio %.2f (%.2f-%.2f) of %d pairs; floor %.2f, aim %.2f\n\n", ratio.median, ratio.min, ratio.max,
+              rounds, pair.floor, pair.aim);
   return ratio;
 }
 

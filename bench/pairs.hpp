@@ -11,10 +11,10 @@
 namespace laban::bench {
 
 struct Pair {
-  std::string name;                       // what is compared, for people
+  std::string name;  // what is compared, for people
   std::function<Measurement()> ours;
   std::function<Measurement()> baseline;
-  double floor = 0;                       // the ratio ours / baseline that is asked for
+  double floor = 0;  // the ratio ours / baseline that is asked for
   double aim = 0;
 };
 

@@ -19,8 +19,7 @@ namespace laban::bench {
 using namespace std::chrono_literals;
 
 Processes::Processes() {
-  void* page =
-      mmap(nullptr, sizeof(Slot) * slots_max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* page = mmap(nullptr, sizeof(Slot) * slots_max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw std::runtime_error("cannot map a page to share with the benchmark's processes");
   slots_ = new (page) Slot[slots_max]{};
 }

@@ -19,7 +19,7 @@ struct Slot {
   std::atomic<bool> ready;
   std::atomic<bool> done;
   std::atomic<std::uint64_t> events;
-  std::atomic<std::uint64_t> started_ns;   // steady clock
+  std::atomic<std::uint64_t> started_ns;  // steady clock
   std::atomic<std::uint64_t> finished_ns;
   Latency latency;
   char endpoint[128];

@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <zlib.h>
 #include <cstring>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
-#include <zlib.h>
 #include <zmq.hpp>
 
 #include "bench/processes.hpp"

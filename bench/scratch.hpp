@@ -15,7 +15,8 @@ class Scratch {
  public:
   Scratch() {
     std::string name = "laban-bench-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory here: run in a writable one");
+    if (mkdtemp(name.data()) == nullptr)
+      throw std::runtime_error("cannot make a directory here: run in a writable one");
     path_ = std::filesystem::absolute(name);
   }
   ~Scratch() {

@@ -266,8 +266,7 @@ struct WriteMessage {
     target.setLevel(static_cast<schema::Level>(publish.level));
     target.setAtomic(publish.atomic);
     auto events = target.initEvents(static_cast<unsigned>(publish.events.size()));
-    for (unsigned index = 0; index < events.size(); ++index)
-      events.set(index, data_of(publish.events[index]));
+    for (unsigned index = 0; index < events.size(); ++index) events.set(index, data_of(publish.events[index]));
   }
   void operator()(const Subscribe& subscribe) { write(subscribe, to.initSubscribe()); }
   void operator()(const Replay& replay) {

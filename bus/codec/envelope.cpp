@@ -73,13 +73,12 @@ std::string find_excess(const Fields& f) {
   };
   for (const auto& attribute : attributes) {
     if (attribute.value.size() > attribute.bytes_max) {
-      return std::string{attribute.name} + " has " + std::to_string(attribute.value.size()) +
-             " bytes: use at most " + std::to_string(attribute.bytes_max);
+      return std::string{attribute.name} + " has " + std::to_string(attribute.value.size()) + " bytes: use at most " +
+             std::to_string(attribute.bytes_max);
     }
   }
   if (f.headers.size() > headers_max) {
-    return "an event has " + std::to_string(f.headers.size()) + " headers: use at most " +
-           std::to_string(headers_max);
+    return "an event has " + std::to_string(f.headers.size()) + " headers: use at most " + std::to_string(headers_max);
   }
   return {};
 }
@@ -87,8 +86,7 @@ std::string find_excess(const Fields& f) {
 }  // namespace
 
 bool read_envelope(Blob envelope, EventFields& fields) {
-  if (envelope.empty() || envelope.size() % sizeof(capnp::word) != 0 ||
-      envelope.size() > envelope_bytes_max) {
+  if (envelope.empty() || envelope.size() % sizeof(capnp::word) != 0 || envelope.size() > envelope_bytes_max) {
     return false;
   }
   assert(reinterpret_cast<std::uintptr_t>(envelope.data()) % sizeof(capnp::word) == 0);
@@ -117,19 +115,17 @@ std::string check_limits(const NewEvent& event) {
   constexpr std::size_t attributes_reserve = 64 << 10;  // the most that all attributes together can take
   if (bytes > envelope_bytes_max - attributes_reserve) {
     return "an event carries " + std::to_string(bytes) + " bytes: send at most " +
-           std::to_string(envelope_bytes_max - attributes_reserve) +
-           ", or a reference to where the data is kept";
+           std::to_string(envelope_bytes_max - attributes_reserve) + ", or a reference to where the data is kept";
   }
   return {};
 }
 
 Frame encode_envelope(const NewEvent& event) {
   std::size_t words = 40;
-  for (std::size_t bytes :
-       {event.id.size(), event.source.size(), event.type.size(), event.subject.size(),
-        event.dataschema.size(), event.datacontenttype.size(), event.correlationid.size(),
-        event.causationid.size(), event.traceparent.size(), event.partitionkey.size(), event.exchange.size(),
-        event.routingkey.size(), event.replyto.size(), event.data.size()}) {
+  for (std::size_t bytes : {event.id.size(), event.source.size(), event.type.size(), event.subject.size(),
+                            event.dataschema.size(), event.datacontenttype.size(), event.correlationid.size(),
+                            event.causationid.size(), event.traceparent.size(), event.partitionkey.size(),
+                            event.exchange.size(), event.routingkey.size(), event.replyto.size(), event.data.size()}) {
     words += words_of(bytes);
   }
   for (const auto& [name, value] : event.headers)

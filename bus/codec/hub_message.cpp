@@ -6,8 +6,7 @@ namespace laban::codec {
 
 // The plain enumerants are the wire's.
 static_assert(static_cast<int>(Refusal::queue_full) == static_cast<int>(schema::RefusalCode::QUEUE_FULL));
-static_assert(static_cast<int>(Refusal::unknown_producer) ==
-              static_cast<int>(schema::RefusalCode::UNKNOWN_PRODUCER));
+static_assert(static_cast<int>(Refusal::unknown_producer) == static_cast<int>(schema::RefusalCode::UNKNOWN_PRODUCER));
 static_assert(static_cast<int>(Refusal::stopping) == static_cast<int>(schema::RefusalCode::STOPPING));
 static_assert(static_cast<int>(Outcome::renew) == static_cast<int>(schema::Outcome::RENEW));
 static_assert(static_cast<int>(Outcome::fail) == static_cast<int>(schema::Outcome::FAIL));
@@ -42,8 +41,7 @@ Confirms read(schema::Confirms::Reader from) {
   for (auto run : runs) {
     confirms.runs.push_back({run.getFirstSequence(), run.getCount(), run.getFirstOffset(),
                              known(run.getLevel(), Level::synced), run.getQueues(), run.getUnroutable(),
-                             run.getDuplicate(), run.getRefused(), refusal(run.getCode()),
-                             view(run.getMessage())});
+                             run.getDuplicate(), run.getRefused(), refusal(run.getCode()), view(run.getMessage())});
   }
   return confirms;
 }
@@ -51,8 +49,7 @@ Confirms read(schema::Confirms::Reader from) {
 Subscribed read(schema::Subscribed::Reader from) {
   Subscribed subscribed{from.getSubscription(), view(from.getFeed()), from.getEpoch(),
                         from.getSequence(),     from.getHead(),       from.getStart()};
-  KJ_REQUIRE(subscribed.feed.empty() || subscribed.feed.size() == feed_id_bytes,
-             "a feed id of a wrong length");
+  KJ_REQUIRE(subscribed.feed.empty() || subscribed.feed.size() == feed_id_bytes, "a feed id of a wrong length");
   return subscribed;
 }
 
@@ -75,8 +72,8 @@ Deliveries read(schema::Deliveries::Reader from) {
   const auto messages = bounded(from.getMessages(), frame_events_max);
   deliveries.messages.reserve(messages.size());
   for (auto message : messages) {
-    deliveries.messages.push_back({message.getNumber(), message.getAttempts(), message.getRedelivered(),
-                                   read_recorded(message.getRecorded())});
+    deliveries.messages.push_back(
+        {message.getNumber(), message.getAttempts(), message.getRedelivered(), read_recorded(message.getRecorded())});
   }
   return deliveries;
 }

@@ -26,8 +26,7 @@ std::uint64_t millis64(std::chrono::milliseconds from) {
 }
 
 std::uint32_t millis32(std::chrono::milliseconds from) {
-  return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(millis64(from), std::numeric_limits<std::uint32_t>::max()));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(millis64(from), std::numeric_limits<std::uint32_t>::max()));
 }
 
 }  // namespace

@@ -38,12 +38,10 @@ std::string last_endpoint(zmq::socket_t& socket) {
 
 Error bind_error(const std::string& endpoint, int code) {
   if (code == EADDRINUSE) {
-    return {Errc::in_use,
-            endpoint + " is in use by another program: stop that one, or listen on another address"};
+    return {Errc::in_use, endpoint + " is in use by another program: stop that one, or listen on another address"};
   }
   if (code == EACCES || code == EPERM) {
-    return {Errc::usage,
-            endpoint + " may not be listened on by this user: choose a port above 1023, or another path"};
+    return {Errc::usage, endpoint + " may not be listened on by this user: choose a port above 1023, or another path"};
   }
   return {Errc::usage, endpoint + " cannot be listened on (" + zmq_strerror(code) +
                            "): give tcp://HOST:PORT with an address of this machine, or ipc://PATH"};
@@ -66,8 +64,7 @@ class ZmqServer final : public Server {
   explicit ZmqServer(const ServerOptions& options)
       : context_{1}, router_{context_, zmq::socket_type::router}, feeds_{context_, zmq::socket_type::xpub} {
     wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (wake_fd_ < 0)
-      throw Error{Errc::storage, "no event descriptor is left: raise the limit on open files"};
+    if (wake_fd_ < 0) throw Error{Errc::storage, "no event descriptor is left: raise the limit on open files"};
     try {
       configure(options);
       bind(router_, options.listen);
@@ -93,9 +90,8 @@ class ZmqServer final : public Server {
   }
 
   void wait(std::chrono::milliseconds limit) override {
-    zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
-                               {feeds_.handle(), 0, ZMQ_POLLIN, 0},
-                               {nullptr, wake_fd_, ZMQ_POLLIN, 0}};
+    zmq::pollitem_t items[] = {
+        {router_.handle(), 0, ZMQ_POLLIN, 0}, {feeds_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd_, ZMQ_POLLIN, 0}};
     try {
       zmq::poll(items, 3, limit);
     } catch (const zmq::error_t& error) {
@@ -232,8 +228,7 @@ std::unique_ptr<Server> make_zmq_server(const ServerOptions& options) {
 bool is_loopback(const std::string& endpoint) {
   std::string_view host;
   std::string_view port;
-  if (!split_tcp(endpoint, host, port))
-    return endpoint.starts_with("ipc://") || endpoint.starts_with("inproc://");
+  if (!split_tcp(endpoint, host, port)) return endpoint.starts_with("ipc://") || endpoint.starts_with("inproc://");
   return host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo";
 }
 

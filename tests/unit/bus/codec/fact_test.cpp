@@ -28,8 +28,7 @@ TEST_CASE("fact: its type, schema and payload come from the generated class") {
   CHECK(payload.get().getOrderId() == "7");
 }
 
-TEST_CASE(
-    "fact: one made from its cause inherits the process instance and the trace, and names the cause (G51)") {
+TEST_CASE("fact: one made from its cause inherits the process instance and the trace, and names the cause (G51)") {
   EventFields cause;
   cause.id = "cause-1";
   cause.correlationid = "order-7";
@@ -53,8 +52,7 @@ TEST_CASE("fact: a payload that outgrew its first segment is still one segment")
 
 TEST_CASE("fact: a type without a topic is refused with what to write") {
   CHECK_THROWS_WITH_AS(topic_of<schema::Envelope>(),
-                       "Envelope has no topic: write $Laban.topic(\"what.happened\") beside it in its schema",
-                       Error);
+                       "Envelope has no topic: write $Laban.topic(\"what.happened\") beside it in its schema", Error);
 }
 
 TEST_CASE("new_id: identifiers are 26 characters, distinct, and sort by time") {

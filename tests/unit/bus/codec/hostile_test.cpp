@@ -30,13 +30,11 @@ std::vector<Frame> sample_frames() {
   const Frame envelope = sample_envelope();
   const Recorded recorded{1, {}, "alice", envelope.bytes()};
   std::vector<Frame> frames;
-  frames.push_back(
-      encode(ClientMessage{Publish{1, Level::synced, {envelope.bytes(), envelope.bytes()}, false}}));
+  frames.push_back(encode(ClientMessage{Publish{1, Level::synced, {envelope.bytes(), envelope.bytes()}, false}}));
   frames.push_back(
       encode(ClientMessage{Subscribe{1, "amq.topic", {"a.#", "b.*"}, Subscribe::From::cursor, 0, {}, "c"}}));
   frames.push_back(encode(ClientMessage{Settle{1, Outcome::fail, {1, 2, 3}, 0, 0, "reason"}}));
-  frames.push_back(
-      encode(ClientMessage{Request{1, Bind{{"x", "q", "", "p", {{"x-match", std::string{"any"}}}}}}}));
+  frames.push_back(encode(ClientMessage{Request{1, Bind{{"x", "q", "", "p", {{"x-match", std::string{"any"}}}}}}}));
   frames.push_back(encode(HubMessage{Replayed{1, 0, 1, 1, {recorded}, 0, 0, ""}}));
   frames.push_back(encode(HubMessage{Deliveries{1, {{1, 0, false, recorded}}}}));
   frames.push_back(encode(FeedBatch{1, 1, 0, 1, {recorded, recorded}, {}}));
@@ -169,8 +167,7 @@ TEST_CASE("codec: many pointers to one large blob are refused by the traversal l
   }
   REQUIRE(places.size() == 999);
   for (std::size_t place : places) {
-    const std::uint64_t pointer =
-        ((target - place - 8) / 8) << 2 | 1 | 2ull << 32 | std::uint64_t{large.size()} << 35;
+    const std::uint64_t pointer = ((target - place - 8) / 8) << 2 | 1 | 2ull << 32 | std::uint64_t{large.size()} << 35;
     std::memcpy(bytes.data() + place, &pointer, 8);
   }
   CHECK(std::holds_alternative<Malformed>(decode_client_message(Frame{bytes})));

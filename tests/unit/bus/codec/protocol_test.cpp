@@ -12,8 +12,7 @@ namespace {
 // Sends a message through its bytes, copied as if received.
 template <class M>
 struct Sent {
-  explicit Sent(const ClientMessage& message)
-      : frame(encode(message).bytes()), decoded(decode_client_message(frame)) {}
+  explicit Sent(const ClientMessage& message) : frame(encode(message).bytes()), decoded(decode_client_message(frame)) {}
   const M& operator*() const { return std::get<M>(std::get<ClientMessage>(decoded)); }
   const M* operator->() const { return &**this; }
   Frame frame;
@@ -22,8 +21,7 @@ struct Sent {
 
 template <class M>
 struct Said {
-  explicit Said(const HubMessage& message)
-      : frame(encode(message).bytes()), decoded(decode_hub_message(frame)) {}
+  explicit Said(const HubMessage& message) : frame(encode(message).bytes()), decoded(decode_hub_message(frame)) {}
   const M& operator*() const { return std::get<M>(std::get<HubMessage>(decoded)); }
   const M* operator->() const { return &**this; }
   Frame frame;
@@ -129,26 +127,24 @@ TEST_CASE("protocol: requests about the model") {
   Sent<Request> declared{Request{9, queue}};
   CHECK(declared->id == 9);
   const auto& q = std::get<QueueSpec>(declared->what);
-  CHECK((q.name == "payment" && !q.durable && q.exclusive && q.auto_delete && q.passive && q.single_active &&
-         !q.keyed));
+  CHECK(
+      (q.name == "payment" && !q.durable && q.exclusive && q.auto_delete && q.passive && q.single_active && !q.keyed));
   CHECK((q.delivery_limit == 5 && q.messages_max == 1000 && q.bytes_max == 2000 && q.overflow == "park"));
-  CHECK((q.message_ttl.count() == 3 && q.queue_ttl.count() == 4 && q.backoff.count() == 5 &&
-         q.backoff_max.count() == 6));
+  CHECK(
+      (q.message_ttl.count() == 3 && q.queue_ttl.count() == 4 && q.backoff.count() == 5 && q.backoff_max.count() == 6));
   CHECK((q.on_park == "release" && q.dead_letter_exchange == "dead" && q.dead_letter_key == "letter"));
   CHECK(q.redelivery_timeout.count() == 7);
 
   ExchangeSpec exchange{"shop", "headers", false, true, "elsewhere", true};
   Sent<Request> with_exchange{Request{1, exchange}};
   const auto& e = std::get<ExchangeSpec>(with_exchange->what);
-  CHECK((e.name == "shop" && e.type == "headers" && !e.durable && e.auto_delete &&
-         e.alternate == "elsewhere" && e.passive));
+  CHECK((e.name == "shop" && e.type == "headers" && !e.durable && e.auto_delete && e.alternate == "elsewhere" &&
+         e.passive));
 
-  BindingSpec binding{
-      "shop", "payment", "", "order.*", {{"x-match", std::string{"all"}}, {"n", std::int64_t{1}}}};
+  BindingSpec binding{"shop", "payment", "", "order.*", {{"x-match", std::string{"all"}}, {"n", std::int64_t{1}}}};
   Sent<Request> bound{Request{1, Bind{binding}}};
   const auto& b = std::get<Bind>(bound->what).binding;
-  CHECK((b.exchange == "shop" && b.queue == "payment" && b.pattern == "order.*" &&
-         b.arguments == binding.arguments));
+  CHECK((b.exchange == "shop" && b.queue == "payment" && b.pattern == "order.*" && b.arguments == binding.arguments));
   Sent<Request> unbound{Request{1, Unbind{binding}}};
   CHECK(std::get<Unbind>(unbound->what).binding.pattern == "order.*");
 
@@ -170,13 +166,11 @@ TEST_CASE("protocol: requests about the model") {
 
 TEST_CASE("protocol: the hub's session messages") {
   Said<Welcome> welcome{Welcome{1, 2, 3, 4, 5, "tcp://*:6", 7, 8, "0.1.0", "tcp://*:9"}};
-  CHECK((welcome->wire_version == 1 && welcome->log_id == 2 && welcome->generation == 3 &&
-         welcome->first_offset == 4));
+  CHECK((welcome->wire_version == 1 && welcome->log_id == 2 && welcome->generation == 3 && welcome->first_offset == 4));
   CHECK((welcome->head == 5 && welcome->feeds == "tcp://*:6" && welcome->last_sequence == 7));
   CHECK((welcome->lease_millis == 8 && welcome->version == "0.1.0" && welcome->ingest == "tcp://*:9"));
   Said<Refused> refused{Refused{Refusal::fenced, "another is newer: stop", 3}};
-  CHECK((refused->code == Refusal::fenced && refused->message == "another is newer: stop" &&
-         refused->about == 3));
+  CHECK((refused->code == Refusal::fenced && refused->message == "another is newer: stop" && refused->about == 3));
   Said<Pong> pong{Pong{5, at(6)}};
   CHECK((pong->head == 5 && pong->recordedtime == at(6)));
   Said<Advanced> advanced{Advanced{1, 2}};
@@ -220,8 +214,7 @@ TEST_CASE("protocol: recorded events in replays, deliveries and feed batches") {
 
   Said<Deliveries> deliveries{Deliveries{6, {{20, 2, true, first}, {21, 0, false, second}}}};
   REQUIRE(deliveries->messages.size() == 2);
-  CHECK((deliveries->consumer == 6 && deliveries->messages[0].number == 20 &&
-         deliveries->messages[0].attempts == 2));
+  CHECK((deliveries->consumer == 6 && deliveries->messages[0].number == 20 && deliveries->messages[0].attempts == 2));
   CHECK((deliveries->messages[0].redelivered && !deliveries->messages[1].redelivered));
   CHECK(type_of(deliveries->messages[0].recorded.envelope) == "a.happened");
 
@@ -237,8 +230,7 @@ TEST_CASE("protocol: recorded events in replays, deliveries and feed batches") {
 TEST_CASE("protocol: a large batch keeps every event") {
   const Frame a = envelope(std::string(300, 'a'));
   FeedBatch batch;
-  for (std::uint64_t offset = 1; offset <= 5000; ++offset)
-    batch.events.push_back({offset, {}, "", a.bytes()});
+  for (std::uint64_t offset = 1; offset <= 5000; ++offset) batch.events.push_back({offset, {}, "", a.bytes()});
   const Frame frame{encode(batch).bytes()};
   CHECK(frame.size() <= 5000 * (a.size() + event_overhead_bytes) + 1024);
   const auto decoded = decode_feed_batch(frame);
