@@ -6,6 +6,7 @@
 #include <set>
 
 #include "laban/error.hpp"
+#include "monitor/api_answers.hpp"
 #include "monitor/api_json.hpp"
 #include "monitor/edge/clock/wall_clock.hpp"
 #include "monitor/explain.hpp"
@@ -17,26 +18,8 @@ constexpr std::size_t limit_default = 100;
 constexpr std::size_t limit_max = 1000;
 constexpr std::size_t events_max = 10'000;  // of one instance in one answer
 
-HttpResponse answer(const Json& document) {
-  HttpResponse out;
-  out.body = dump(document) + "\n";
-  out.headers.emplace_back("Cache-Control", "no-store");
-  return out;
-}
-
 [[noreturn]] void wrong(const std::string& name, const std::string& value, const std::string& allowed) {
   throw HttpError(400, "bad-parameter", name + "=" + value + " is not understood: use " + allowed);
-}
-
-void refuse_past(const HttpRequest& request) {
-  if (request.parameter("at"))
-    throw HttpError(501, "not-supported", "at= is not answered yet: leave it out for the present");
-}
-
-Published now(const Board& board) {
-  Published at = board.newest();
-  if (!at.counts) throw HttpError(503, "starting", "the monitor reads its store: ask again in a moment");
-  return at;
 }
 
 // --- cursors: the number of the instant's commits and the place in its list, in hexadecimal
@@ -242,6 +225,24 @@ Json json_event(const EventSummary& event, const std::vector<Step>& steps) {
 }
 
 }  // namespace
+
+HttpResponse answer(const Json& document) {
+  HttpResponse out;
+  out.body = dump(document) + "\n";
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
+}
+
+void refuse_past(const HttpRequest& request) {
+  if (request.parameter("at"))
+    throw HttpError(501, "not-supported", "at= is not answered yet: leave it out for the present");
+}
+
+Published now(const Board& board) {
+  Published at = board.newest();
+  if (!at.counts) throw HttpError(503, "starting", "the monitor reads its store: ask again in a moment");
+  return at;
+}
 
 Api::Api(Board& board, const Catalogue& catalogue, std::string version, Payloads* payloads)
     : board_(board), catalogue_(catalogue), version_(std::move(version)), payloads_(payloads) {}

@@ -23,6 +23,7 @@ class Api {
   HttpResponse definition(const HttpRequest& request) const;  // captures: id
   HttpResponse instances(const HttpRequest& request) const;
   HttpResponse problems(const HttpRequest& request) const;
+  HttpResponse services(const HttpRequest& request) const;
   HttpResponse instance(const HttpRequest& request) const;  // captures: id
 
   // The same as compact JSON, for the stream.

@@ -144,6 +144,7 @@ void Monitor::Impl::serve() {
   get("/api/v1/definitions", &Api::definitions);
   get("/api/v1/definitions/(.+)", &Api::definition);
   get("/api/v1/problems", &Api::problems);
+  get("/api/v1/services", &Api::services);
   get("/api/v1/instances", &Api::instances);
   get("/api/v1/instances/(.+)", &Api::instance);
   server.stream("/api/v1/stream", [this](const HttpRequest&) { return stream->open(board); });

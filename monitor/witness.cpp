@@ -68,6 +68,7 @@ struct Witness::Fold {
   std::uint64_t snapshots = 0;
   std::uint64_t commits = 0;
   std::shared_ptr<const StoreView> view;
+  Services services;
 
   void load();
   DefinitionIndex activate(const LibraryEntry& entry, StoredDefinition stored);
@@ -192,6 +193,7 @@ void Witness::Fold::load() {
     }
     return std::nullopt;
   });
+  services.load(store);
   view = store.view();
 }
 
@@ -237,6 +239,8 @@ void Witness::Fold::apply(const Change& change, const EventSummary* event) {
 
 void Witness::observe(const Observation& event, EventSummary&& summary) {
   Fold& fold = *fold_;
+  if (event.offset > fold.head.offset)
+    fold.services.observe(event.source, event.type, summary.id, summary.causation, event.time);
   fold.changes.clear();
   fold.tracker.observe(event, fold.changes);
   for (const auto& change : fold.changes) fold.apply(change, &summary);
@@ -395,6 +399,7 @@ void Witness::commit() {
   for (auto& entry : fold.entries) {
     if (entry.dirty) batch->put_statistics(entry.facts->index, entry.statistics.save());
   }
+  fold.services.save(*batch);
   batch->put_totals(fold.tracker.save_totals());
   for (const auto& entry : fold.log) batch->add_log(entry);
   fold.store.commit(std::move(batch), fold.head);
@@ -468,7 +473,7 @@ Published Witness::publish(const Observing& observing) {
   for (const auto& entry : fold.entries) {
     if (entry.counts) counts->definitions.push_back(entry.counts);
   }
-  return {std::move(counts), fold.view};
+  return {std::move(counts), fold.view, fold.services.seen()};
 }
 
 std::vector<InstanceRow> Witness::take_changed(bool& more) {

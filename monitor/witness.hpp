@@ -15,6 +15,7 @@
 #include "monitor/core/tracker.hpp"
 #include "monitor/edge/history/store.hpp"
 #include "monitor/library.hpp"
+#include "monitor/services.hpp"
 
 namespace laban::monitor {
 
@@ -22,6 +23,7 @@ namespace laban::monitor {
 struct Published {
   std::shared_ptr<const Snapshot> counts;
   std::shared_ptr<const StoreView> view;
+  std::shared_ptr<const ServicesSeen> services;
 };
 
 // How the bus looks from here, for the snapshot.

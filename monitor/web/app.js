@@ -6,6 +6,7 @@ import { overview } from './overview.js';
 import { instances } from './instances.js';
 import { instance } from './instance.js';
 import { definition } from './definition.js';
+import { services } from './services.js';
 
 const main = document.getElementById('main');
 const routes = [
@@ -13,6 +14,7 @@ const routes = [
   [/^\/instances$/, instances],
   [/^\/instances\/(.+)$/, instance],
   [/^\/definitions\/(.+)$/, definition],
+  [/^\/services$/, services],
 ];
 
 let leave = new AbortController();

@@ -1,7 +1,8 @@
 // monitor/edge/history/encoding.hpp - keys that sort as they should and values that read back.
 //
 // Keys, by column family:
-//   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number · "held"+NAME
+//   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number · "held"+NAME ·
+//              "part:"+name
 //   instances  NAME                                  -> row and tracker bytes
 //   history    NAME offset                           -> event summary
 //   names      key \0 definition                     -> length of the key, last run

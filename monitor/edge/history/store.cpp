@@ -50,6 +50,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
 }
 
 const std::string held_prefix = "held";
+const std::string part_prefix = "part:";
 
 std::string numbered(std::string_view word, std::uint64_t number, int bytes) {
   std::string out(word);
@@ -100,6 +101,11 @@ class Batch : public StoreBatch {
   }
   void put_totals(std::string_view bytes) override { writes_.Put(files_->state, "totals", slice(bytes)); }
   void add_log(const LogEntry& entry) override { log_.push_back(entry); }
+
+  void put_part(std::string_view name, std::string_view bytes) override {
+    writes_.Put(files_->state, part_prefix + std::string(name), slice(bytes));
+  }
+  void erase_part(std::string_view name) override { writes_.Delete(files_->state, part_prefix + std::string(name)); }
 
   rocksdb::WriteBatch& finish(StoreHead& head) {
     for (const auto& entry : log_) writes_.Put(files_->state, numbered("log", head.log_entries++, 8), encode(entry));
@@ -234,6 +240,16 @@ void Store::each_open(const std::function<void(const StoredInstance&)>& visit) c
   };
   each(files.index, std::string(1, static_cast<char>(store::Order::last_event)), store::bucket_prefix_size + 8);
   each(files.state, store::held_prefix, store::held_prefix.size());
+}
+
+void Store::each_part(std::string_view prefix,
+                      const std::function<void(std::string_view name, std::string_view bytes)>& visit) const {
+  const Files& files = *impl_->files;
+  const std::string from = store::part_prefix + std::string(prefix);
+  std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator({}, files.state));
+  for (at->Seek(from); at->Valid() && at->key().starts_with(from); at->Next())
+    visit(at->key().ToStringView().substr(store::part_prefix.size()), at->value().ToStringView());
+  files.check(at->status(), "read");
 }
 
 std::unique_ptr<StoreBatch> Store::begin() {

@@ -76,6 +76,9 @@ class StoreBatch {
   virtual void put_statistics(DefinitionIndex index, std::string_view bytes) = 0;
   virtual void put_totals(std::string_view bytes) = 0;
   virtual void add_log(const LogEntry& entry) = 0;
+  // Further state of the fold, under a name of its owner's choice.
+  virtual void put_part(std::string_view name, std::string_view bytes) = 0;
+  virtual void erase_part(std::string_view name) = 0;
 };
 
 class Store {
@@ -93,6 +96,10 @@ class Store {
   std::string totals() const;
   // Live instances and held ones.
   void each_open(const std::function<void(const StoredInstance&)>& visit) const;
+
+  // Parts whose names begin so, in the order of their names.
+  void each_part(std::string_view prefix,
+                 const std::function<void(std::string_view name, std::string_view bytes)>& visit) const;
 
   // --- while it runs
   std::unique_ptr<StoreBatch> begin();

@@ -185,6 +185,51 @@ TEST_CASE("monitor: names instance, step and silent service when a deadline has 
   CHECK(problem["from"] == Json{"payment"});
 }
 
+TEST_CASE("monitor: tells of each service what it says, how soon it reacts and what waits for it (G142)") {
+  Watched watched;
+  watched.watch();
+  const auto publish = [&](Bus& bus, const std::string& key, const std::string& type, const std::string& cause) {
+    NewEvent event;
+    event.type = type;
+    event.correlationid = key;
+    event.causationid = cause;
+    const auto confirm = bus.publish_and_wait(std::move(event), limit);
+    return confirm.id;
+  };
+  const auto bus_of = [&](const std::string& service) {
+    BusOptions options;
+    options.service = service;
+    options.hub.endpoint = watched.hub.hub->endpoint();
+    options.linger = 100ms;
+    return options;
+  };
+  Bus shop(bus_of("shop"));
+  Bus payment(bus_of("payment"));
+  const auto placed = publish(shop, "o-1", "order.placed", "");
+  publish(payment, "o-1", "order.paid", placed);
+  publish(shop, "o-2", "order.placed", "");
+  Json told;
+  const auto row = [&](const std::string& id) -> Json {
+    for (const auto& service : told["services"]) {
+      if (service["id"] == id) return service;
+    }
+    return nullptr;
+  };
+  CHECK(eventually(limit, [&] {
+    told = watched.get("/api/v1/services");
+    return row("payment").is_object() && row("payment")["missingCount"] == 1;
+  }));
+  CAPTURE(told.dump());
+  CHECK(row("shop")["publishes"][0]["type"] == "order.placed");
+  CHECK(row("shop")["publishes"][0]["count"] == 2);
+  CHECK(row("payment")["consumes"][0]["type"] == "order.placed");
+  CHECK(row("payment")["consumes"][0]["reactions"] == 1);
+  CHECK(row("payment")["missing"][0]["type"] == "order.paid");
+  CHECK(row("payment")["missing"][0]["step"] == "order.placed");
+  CHECK(row("payment")["missing"][0]["sample"] == "o-2");
+  CHECK(row("payment")["lastHeard"].is_string());
+}
+
 TEST_CASE("monitor: goes on where it stopped, and the hub may come later, go and come back (G137)") {
   Watched watched;
   watched.watch();
