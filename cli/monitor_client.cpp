@@ -11,7 +11,6 @@
 #include "monitor/explain.hpp"
 
 namespace laban::cli {
-namespace {
 
 std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> parse_time(const std::string& text) {
   std::tm parts{};
@@ -25,8 +24,6 @@ std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> parse_time(const 
   }
   return std::chrono::sys_time<std::chrono::nanoseconds>{std::chrono::seconds{::timegm(&parts)} + fraction};
 }
-
-}  // namespace
 
 void add_monitor_option(CLI::App& command, std::string& address) {
   address = "127.0.0.1:8080";

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,9 @@ void add_monitor_option(CLI::App& command, std::string& address);
 std::optional<nlohmann::ordered_json> ask_monitor(
     const std::string& address, const std::string& path,
     const std::vector<std::pair<std::string, std::string>>& parameters = {});
+
+// An RFC 3339 time in UTC.
+std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> parse_time(const std::string& text);
 
 // "12 s", "3 min 4 s": how long it is from an RFC 3339 time to another, or to now.
 std::string time_between(const std::string& from, const std::string& to = {});
