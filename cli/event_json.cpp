@@ -3,9 +3,7 @@
 
 #include <kj/encoding.h>
 
-#include <cstdio>
-#include <ctime>
-
+#include "bus/codec/rfc3339.hpp"
 #include "laban/model.hpp"
 
 namespace laban::cli {
@@ -19,7 +17,7 @@ ordered_json text(std::string_view value) {
 }
 
 ordered_json time(Timestamp value) {
-  return value == Timestamp{} ? ordered_json(nullptr) : ordered_json(time_text(value));
+  return value == Timestamp{} ? ordered_json(nullptr) : ordered_json(codec::rfc3339(value));
 }
 
 std::string base64(std::span<const std::byte> bytes) {
@@ -45,22 +43,6 @@ bool is_json(std::string_view type) {
 }
 
 }  // namespace
-
-std::string time_text(Timestamp time) {
-  const auto nanoseconds = time.time_since_epoch().count();
-  auto seconds = static_cast<std::time_t>(nanoseconds / 1'000'000'000);
-  auto rest = nanoseconds % 1'000'000'000;
-  if (rest < 0) {
-    rest += 1'000'000'000;
-    --seconds;
-  }
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char date[32], result[48];
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(result, sizeof result, "%s.%09lldZ", date, static_cast<long long>(rest));
-  return result;
-}
 
 std::string dump(const ordered_json& json) {
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -122,7 +104,7 @@ ordered_json EventPrinter::json(const Event& event) const {
 std::string EventPrinter::line(const Event& event) const {
   const auto whole = json(event);
   std::string result = std::to_string(event.offset());
-  result += "  " + time_text(event.recordedtime()).substr(11, 12);
+  result += "  " + codec::rfc3339(event.recordedtime()).substr(11, 12);
   result += "  " + std::string{event.routingkey()};
   if (event.type() != event.routingkey()) result += " (" + std::string{event.type()} + ")";
   result += "  " + std::string{event.correlationid().empty() ? "-" : event.correlationid()};

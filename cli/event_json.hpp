@@ -11,9 +11,6 @@
 
 namespace laban::cli {
 
-// 2026-11-21T18:00:00.123456789Z
-std::string time_text(Timestamp time);
-
 // Adds the types that services have announced to the hub.
 void learn_types(codec::PayloadTypes& types, const HubAddress& hub, std::chrono::milliseconds wait);
 

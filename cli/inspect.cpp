@@ -120,25 +120,21 @@ void print_lints(const ordered_json& answer) {
   }
 }
 
-std::string moment(const ordered_json& from, const char* name) {
-  return time_text(Timestamp{std::chrono::nanoseconds{from.value(name, std::int64_t{0})}});
-}
-
 // What became of a published event, queue by queue, as the log has it.
 void print_fates(const ordered_json& answer) {
   std::cout << "event " << cell(answer, "id") << " (" << cell(answer, "type") << " of " << cell(answer, "source")
-            << "), offset " << cell(answer, "offset") << ", recorded " << moment(answer, "recordedtime") << '\n'
+            << "), offset " << cell(answer, "offset") << ", recorded " << cell(answer, "recordedtime") << '\n'
             << "published to exchange " << cell(answer, "exchange") << " with key " << cell(answer, "key") << '\n';
   if (answer.value("unroutable", false)) std::cout << "no binding took it\n";
   for (const auto& fate : answer.value("fates", ordered_json::array())) {
     std::cout << "  " << cell(fate, "queue") << ": " << cell(fate, "state");
     if (fate.contains("reason")) std::cout << ", " << cell(fate, "reason");
     if (fate.contains("consumer")) std::cout << " by " << cell(fate, "consumer");
-    if (fate.contains("time")) std::cout << " at " << moment(fate, "time");
-    if (fate.contains("until")) std::cout << " until " << moment(fate, "until");
+    if (fate.contains("time")) std::cout << " at " << cell(fate, "time");
+    if (fate.contains("until")) std::cout << " until " << cell(fate, "until");
     std::cout << '\n';
     for (const auto& attempt : fate.value("history", ordered_json::array())) {
-      std::cout << "    " << moment(attempt, "time") << "  " << cell(attempt, "what");
+      std::cout << "    " << cell(attempt, "time") << "  " << cell(attempt, "what");
       if (!cell(attempt, "consumer").empty()) std::cout << " by " << cell(attempt, "consumer");
       if (!cell(attempt, "reason").empty()) std::cout << ": " << cell(attempt, "reason");
       std::cout << '\n';

@@ -10,6 +10,7 @@
 
 #include "bus/codec/envelope.hpp"
 #include "bus/codec/log_record.hpp"
+#include "bus/codec/rfc3339.hpp"
 #include "laban/error.hpp"
 
 namespace laban::hub {
@@ -28,10 +29,6 @@ Inspected answer(const json& value) {
 
 Inspected not_there(const std::string& why) {
   return answer({{"found", false}, {"why", why}, {"queues", json::array()}});
-}
-
-std::int64_t number(Timestamp time) {
-  return time.time_since_epoch().count();
 }
 
 // --- where an event would go
@@ -162,7 +159,7 @@ std::string queue_name(Core& core, routing::QueueId id) {
 }
 
 json attempt_json(Timestamp at, const char* what, const std::string& reason, const std::string& consumer) {
-  return {{"time", number(at)}, {"what", what}, {"reason", reason}, {"consumer", consumer}};
+  return {{"time", codec::rfc3339(at)}, {"what", what}, {"reason", reason}, {"consumer", consumer}};
 }
 
 // Where it stands in a queue that still has it.
@@ -173,7 +170,7 @@ json standing(const queue::Queue::Where& where) {
   }
   json fate{{"state", where.state}, {"attempts", where.attempts}, {"history", std::move(history)}};
   if (!where.consumer.empty()) fate["consumer"] = where.consumer;
-  if (where.until != Timestamp{}) fate["until"] = number(where.until);
+  if (where.until != Timestamp{}) fate["until"] = codec::rfc3339(where.until);
   return fate;
 }
 
@@ -181,7 +178,7 @@ json standing(const queue::Queue::Where& where) {
 void follow(const queue::QueueChange& change, Timestamp recordedtime, json& fate) {
   const auto end = [&](const char* state, std::string_view reason) {
     fate["state"] = state;
-    fate["time"] = number(recordedtime);
+    fate["time"] = codec::rfc3339(recordedtime);
     if (!reason.empty()) fate["reason"] = reason;
     if (!change.consumer.empty()) fate["consumer"] = change.consumer;
   };
@@ -303,7 +300,7 @@ Inspected explain_event(Core& core, const std::string& id, std::uint64_t offset,
   return answer({{"found", true},
                  {"id", id},
                  {"offset", offset},
-                 {"recordedtime", number(record.recordedtime)},
+                 {"recordedtime", codec::rfc3339(record.recordedtime)},
                  {"source", fields.source},
                  {"type", fields.type},
                  {"exchange", fields.exchange},
