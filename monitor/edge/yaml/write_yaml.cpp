@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "monitor/core/duration.hpp"
 #include "monitor/core/source_text.hpp"
@@ -50,14 +51,20 @@ const std::set<std::string> block_words{"one of", "all of", "any of", "optional"
 
 class Writer {
  public:
-  Writer(const ProcessModel& model, std::vector<Finding>& findings) : model_(model), findings_(findings) {}
+  Writer(const ProcessModel& model, std::vector<Finding>& findings) : model_(model), findings_(findings) {
+    for (const auto& pair : model.pair_deadlines) referred_.insert({pair.from, pair.to});
+    for (const auto& node : model.nodes) referred_.insert(node.compensates);
+  }
 
   std::string run(const yaml::Structure& structure) {
-    frame();
     out_ += "\nsteps:\n";
     blocks(structure.blocks, 2, true);
     if (structure.blocks.empty()) out_ += "  []\n";
     process_handlers(structure);
+    const std::string steps = std::exchange(out_, {});
+    frame();
+    pair_deadlines();
+    out_ += steps;
     if (unnamed_ways_)
       tell(model_.at, Severity::warning,
            "names of some ways are left out, because not every way of the gateway has its own");
@@ -84,11 +91,24 @@ class Writer {
     if (!model_.scope_patterns.empty()) entry("scope", list(model_.scope_patterns));
     if (model_.reruns) entry("reruns", "yes");
     if (model_.deadline) entry("within", plain_duration(*model_.deadline));
-    if (!model_.pair_deadlines.empty()) out_ += "deadlines:\n";
-    for (const auto& pair : model_.pair_deadlines)
-      if (pair.from != no_index && pair.to != no_index)
-        line(2, "- {from: " + scalar(model_.nodes[pair.from].id) + ", to: " + scalar(model_.nodes[pair.to].id) +
-                    ", within: " + plain_duration(pair.limit) + "}");
+  }
+
+  // Only between steps that were written: a node that nothing leads to is no step of the blocks.
+  void pair_deadlines() {
+    bool headed = false;
+    for (const auto& pair : model_.pair_deadlines) {
+      if (pair.from == no_index || pair.to == no_index) continue;
+      const auto& from = model_.nodes[pair.from];
+      const auto& to = model_.nodes[pair.to];
+      if (!written_.contains(pair.from) || !written_.contains(pair.to)) {
+        tell(model_.at, Severity::warning,
+             "the time from '" + from.id + "' to '" + to.id + "' is left out, because one of them can never happen");
+        continue;
+      }
+      if (!std::exchange(headed, true)) out_ += "deadlines:\n";
+      line(2,
+           "- {from: " + scalar(from.id) + ", to: " + scalar(to.id) + ", within: " + plain_duration(pair.limit) + "}");
+    }
   }
 
   // Lists the blocks; `last` where nothing comes after them, so that a plain end need not be said.
@@ -121,6 +141,7 @@ class Writer {
   }
 
   void end(NodeIndex index, std::size_t indent, bool tail) {
+    written_.insert(index);
     const auto& node = model_.nodes[index];
     const bool stops = node.event == EventKind::terminate;
     const char* outcome = node.outcome == Outcome::failed        ? "failed"
@@ -166,6 +187,7 @@ class Writer {
   }
 
   void step(const Block& block, std::size_t indent) {
+    written_.insert(block.node);
     const auto& node = model_.nodes[block.node];
     if (node.event == EventKind::compensation && node.kind != NodeKind::boundary_event) {
       line(indent, "- undo: " + (node.compensates == no_index ? "all" : scalar(model_.nodes[node.compensates].id)));
@@ -220,6 +242,7 @@ class Writer {
       for (const auto& handler : all) {
         const auto& event = model_.nodes[handler.event];
         if (event.interrupting != interrupting) continue;
+        written_.insert(handler.event);
         if (first) line(indent, interrupting ? "on:" : "meanwhile:");
         first = false;
         std::string trigger = event.types.empty() ? event.name : event.types.front();
@@ -260,7 +283,8 @@ class Writer {
     std::string options;
     const auto option = [&](const std::string& text) { options += (options.empty() ? "" : ", ") + text; };
     if (node.name != key) option("name: " + scalar(node.name));
-    if (node.id != key && !is_numbered(node.id, key)) option("id: " + scalar(node.id));
+    // A number that keeps equal names apart comes back by itself, unless something speaks of this very step.
+    if (node.id != key && (!is_numbered(node.id, key) || referred_.contains(index))) option("id: " + scalar(node.id));
     std::vector<std::string> events;
     for (const auto& type : node.types)
       if (type != node.name && type != node.id) events.push_back(type);
@@ -306,6 +330,8 @@ class Writer {
   std::vector<Finding>& findings_;
   std::string out_;
   bool unnamed_ways_ = false;
+  std::set<NodeIndex> written_;
+  std::set<NodeIndex> referred_;  // by a deadline or a compensation
 };
 
 }  // namespace
