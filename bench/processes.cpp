@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -66,6 +67,23 @@ void Processes::await(const std::atomic<bool>& flag, double seconds) {
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the benchmark did not finish in time");
     std::this_thread::sleep_for(1ms);
   }
+}
+
+Measurement collect(Processes& processes, const Slot& speaker, std::size_t first, const Settings& settings,
+                    const char* name) {
+  Measurement result;
+  result.name = name;
+  result.settings = settings;
+  std::uint64_t finished = 0;
+  for (std::uint32_t i = 0; i < settings.subscribers; ++i) {
+    Slot& receiver = processes.slot(first + i);
+    processes.await(receiver.done, 300);
+    finished = std::max(finished, receiver.finished_ns.load());
+    if (receiver.latency.p50 > result.latency.p50) result.latency = receiver.latency;
+    result.events = receiver.events;
+  }
+  result.seconds = static_cast<double>(finished - speaker.started_ns) / 1e9;
+  return result;
 }
 
 std::uint64_t steady_ns() {

@@ -48,6 +48,11 @@ class Processes {
   std::vector<pid_t> children_;
 };
 
+// Waits for the receivers in the slots from `first`; the run lasts from the speaker's start to the last receiver's end, and
+// its latency is the slowest receiver's.
+Measurement collect(Processes& processes, const Slot& speaker, std::size_t first, const Settings& settings,
+                    const char* name);
+
 std::uint64_t steady_ns();
 
 // Sleeps until the next event of a paced run is due.

@@ -256,6 +256,20 @@ void Compiler::add_each(NodeIndex node, const Transition& transition, const std:
   }
 }
 
+void Compiler::add_rounds(NodeIndex index, const Transition& end, PlaceIndex in) {
+  const Node& node = model_.nodes[index];
+  add_each(index, end, splits(index));
+  if (node.repeats == Repeats::once) return;
+  add_each(index, end, {{in}});
+  if (!node.may_run_zero_times) return;
+  for (const Places& put : splits(index)) {
+    Transition skip;
+    skip.take = {in};
+    skip.put = put;
+    add_silent(skip, index);
+  }
+}
+
 void Compiler::add_node(NodeIndex index) {
   const Node& node = model_.nodes[index];
   if (node.for_compensation) return;
@@ -334,18 +348,7 @@ void Compiler::add_task(NodeIndex index) {
   }
   Transition transition;
   transition.take = {last};
-  add_each(index, transition, splits(index));
-  if (node.repeats != Repeats::once) {
-    add_each(index, transition, {{in}});
-    if (node.may_run_zero_times) {
-      for (const Places& put : splits(index)) {
-        Transition skip;
-        skip.take = {in};
-        skip.put = put;
-        add_silent(skip, index);
-      }
-    }
-  }
+  add_rounds(index, transition, in);
   add_boundaries(index, in, {});
   if (last != in) add_boundaries(index, last, {});
 }

@@ -58,6 +58,8 @@ class Compiler {
   void add(NodeIndex node, Transition transition);
   void add_silent(Transition transition, NodeIndex node);
   void add_each(NodeIndex node, const Transition& transition, const std::vector<Places>& puts);
+  // The end of an activity's round: on to what follows, and, where it repeats, back to `in` or past it.
+  void add_rounds(NodeIndex node, const Transition& end, PlaceIndex in);
   bool catches(NodeIndex catcher, NodeIndex thrower) const;
   bool thrown_explicitly(NodeIndex catcher, ScopeIndex scope) const;
   Places targets(NodeIndex thrower) const;  // marks of what a compensation undoes

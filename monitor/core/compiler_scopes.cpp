@@ -115,18 +115,7 @@ void Compiler::add_body(NodeIndex index) {
   complete.empty = within(node.body);
   if (at_once) complete.clear.push_back(spare);
   if (interrupted_[node.body] != no_index) complete.clear.push_back(interrupted_[node.body]);
-  add_each(index, complete, splits(index));
-  if (node.repeats != Repeats::once) {
-    add_each(index, complete, {{in}});
-    if (node.may_run_zero_times) {
-      for (const Places& put : splits(index)) {
-        Transition skip;
-        skip.take = {in};
-        skip.put = put;
-        add_silent(skip, index);
-      }
-    }
-  }
+  add_rounds(index, complete, in);
   Places cleared = within(node.body);
   cleared.push_back(active);
   if (at_once) cleared.push_back(spare);
