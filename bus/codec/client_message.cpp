@@ -60,6 +60,8 @@ Subscribe read(schema::Subscribe::Reader from) {
     default:
       KJ_FAIL_REQUIRE("a subscription that starts in an unknown way");
   }
+  subscribe.log_id = from.getLogId();
+  subscribe.generation = from.getGeneration();
   return subscribe;
 }
 
@@ -102,7 +104,8 @@ Request read(schema::Request::Reader from) {
       request.what = Inspect{view(from.getInspect().getWhat()), view(from.getInspect().getArgument())};
       break;
     case schema::Request::SAVE_CURSOR:
-      request.what = SaveCursor{view(from.getSaveCursor().getName()), from.getSaveCursor().getOffset()};
+      request.what = SaveCursor{view(from.getSaveCursor().getName()), from.getSaveCursor().getOffset(),
+                                from.getSaveCursor().getObserver()};
       break;
     case schema::Request::REDRIVE: {
       const auto redrive = from.getRedrive();
@@ -115,10 +118,30 @@ Request read(schema::Request::Reader from) {
       request.what = std::move(schemas);
       break;
     }
+    case schema::Request::DELETE_CURSOR:
+      request.what = DeleteCursor{view(from.getDeleteCursor())};
+      break;
+    case schema::Request::BACKUP:
+      request.what = Backup{};
+      break;
+    case schema::Request::READ_BACKUP: {
+      const auto read = from.getReadBackup();
+      request.what = ReadBackup{read.getBackup(), read.getFile(), read.getAt(), read.getBytesMax()};
+      break;
+    }
+    case schema::Request::END_BACKUP:
+      request.what = EndBackup{from.getEndBackup()};
+      break;
     default:
       break;
   }
   return request;
+}
+
+Dropped read(schema::Dropped::Reader from) {
+  Dropped dropped{from.getSubscription(), from.getFrom(), from.getTo(), from.getCount(), view(from.getReason()), {}};
+  for (auto key : bounded(from.getKeys(), dropped_keys_max)) dropped.keys.push_back(view(key));
+  return dropped;
 }
 
 ClientMessage read(schema::ClientMessage::Reader from) {
@@ -149,6 +172,8 @@ ClientMessage read(schema::ClientMessage::Reader from) {
       return Ping{};
     case schema::ClientMessage::BYE:
       return Bye{};
+    case schema::ClientMessage::DROPPED:
+      return read(from.getDropped());
     default:
       return Unknown{};
   }
@@ -195,6 +220,8 @@ void write(const Subscribe& subscribe, schema::Subscribe::Builder to) {
       set_text(subscribe.cursor, [&](unsigned size) { return start.initCursor(size); });
       break;
   }
+  to.setLogId(subscribe.log_id);
+  to.setGeneration(subscribe.generation);
 }
 
 void write(const Settle& settle, schema::Settle::Builder to) {
@@ -233,6 +260,7 @@ struct WriteRequest {
     auto cursor = to.initSaveCursor();
     LABAN_SET_TEXT(cursor, Name, request.name);
     cursor.setOffset(request.offset);
+    cursor.setObserver(request.observer);
   }
   void operator()(const Redrive& request) {
     auto redrive = to.initRedrive();
@@ -244,6 +272,19 @@ struct WriteRequest {
     auto nodes = to.initSchemas(static_cast<unsigned>(request.nodes.size()));
     for (unsigned index = 0; index < nodes.size(); ++index) nodes.set(index, data_of(request.nodes[index]));
   }
+  void operator()(const DeleteCursor& request) {
+    to.initDeleteCursor(0);
+    LABAN_SET_TEXT(to, DeleteCursor, request.name);
+  }
+  void operator()(const Backup&) { to.setBackup(); }
+  void operator()(const ReadBackup& request) {
+    auto read = to.initReadBackup();
+    read.setBackup(request.backup);
+    read.setFile(request.file);
+    read.setAt(request.at);
+    read.setBytesMax(request.bytes_max);
+  }
+  void operator()(const EndBackup& request) { to.setEndBackup(request.backup); }
 };
 
 struct WriteMessage {
@@ -296,6 +337,18 @@ struct WriteMessage {
   }
   void operator()(const Ping&) { to.setPing(); }
   void operator()(const Bye&) { to.setBye(); }
+  void operator()(const Dropped& dropped) {
+    auto target = to.initDropped();
+    target.setSubscription(dropped.subscription);
+    target.setFrom(dropped.from);
+    target.setTo(dropped.to);
+    target.setCount(dropped.count);
+    LABAN_SET_TEXT(target, Reason, dropped.reason);
+    auto keys = target.initKeys(static_cast<unsigned>(dropped.keys.size()));
+    for (unsigned index = 0; index < keys.size(); ++index) {
+      set_text(dropped.keys[index], [&](unsigned size) { return keys.init(index, size); });
+    }
+  }
 };
 
 }  // namespace
@@ -307,6 +360,30 @@ Decoded<ClientMessage> decode_client_message(const Frame& frame) {
 Frame encode(const ClientMessage& message) {
   FlatBuilder builder{words_needed(message)};
   std::visit(WriteMessage{builder.initRoot<schema::ClientMessage>()}, message);
+  return builder.finish();
+}
+
+Decoded<Fleeting> decode_fleeting(const Frame& frame) {
+  return guarded<Fleeting, schema::Fleeting>(frame, [](schema::Fleeting::Reader from) {
+    Fleeting fleeting{view(from.getSource()), {}};
+    const auto events = bounded(from.getEvents(), frame_events_max);
+    fleeting.events.reserve(events.size());
+    for (auto event : events) {
+      KJ_REQUIRE(event.size() <= envelope_bytes_max, "an envelope is too large", event.size());
+      fleeting.events.push_back(view(event));
+    }
+    return fleeting;
+  });
+}
+
+Frame encode(const Fleeting& fleeting) {
+  std::size_t words = 16 + words_of(fleeting.source.size());
+  for (const auto& event : fleeting.events) words += 1 + words_of(event.size());
+  FlatBuilder builder{words};
+  auto to = builder.initRoot<schema::Fleeting>();
+  LABAN_SET_TEXT(to, Source, fleeting.source);
+  auto events = to.initEvents(static_cast<unsigned>(fleeting.events.size()));
+  for (unsigned index = 0; index < events.size(); ++index) events.set(index, data_of(fleeting.events[index]));
   return builder.finish();
 }
 

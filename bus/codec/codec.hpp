@@ -28,20 +28,22 @@ using Decoded = std::variant<Message, Malformed>;
 Decoded<ClientMessage> decode_client_message(const Frame& frame);
 Decoded<HubMessage> decode_hub_message(const Frame& frame);
 Decoded<FeedBatch> decode_feed_batch(const Frame& frame);
+Decoded<Fleeting> decode_fleeting(const Frame& frame);
 
 Frame encode(const ClientMessage& message);
 Frame encode(const HubMessage& message);
 Frame encode(const FeedBatch& batch);
+Frame encode(const Fleeting& fleeting);
 
 // How many bytes a batch of events takes on the wire for each event beside its envelope; for those who pack
 // up to a limit.
 inline constexpr std::size_t event_overhead_bytes = 96;
 
 // Most entries of one list of a frame; a longer one is malformed.
-inline constexpr std::size_t frame_events_max =
-    65'536;  // of a publish, batch, replay or delivery; runs of confirms
+inline constexpr std::size_t frame_events_max = 65'536;  // of a publish, batch, replay or delivery; runs of confirms
 inline constexpr std::size_t settle_numbers_max = 1'048'576;
 inline constexpr std::size_t patterns_max = 1'024;  // of one subscription
 inline constexpr std::size_t schema_nodes_max = 4'096;
+inline constexpr std::size_t dropped_keys_max = 16;
 
 }  // namespace laban::codec

@@ -13,13 +13,16 @@ Decoded<FeedBatch> decode_feed_batch(const Frame& frame) {
     batch.up_to = from.getUpTo();
     batch.events = read_recorded(from.getEvents());
     batch.recordedtime = at(from.getRecordedtime());
+    batch.fleeting = read_recorded(from.getFleeting());
+    batch.fleeting_before = from.getFleetingBefore();
     return batch;
   });
 }
 
 Frame encode(const FeedBatch& batch) {
-  std::size_t words = 16;
+  std::size_t words = 24;
   for (const auto& event : batch.events) words += recorded_words(event);
+  for (const auto& event : batch.fleeting) words += recorded_words(event);
   FlatBuilder message{words};
   auto to = message.initRoot<schema::FeedBatch>();
   to.setEpoch(batch.epoch);
@@ -31,6 +34,12 @@ Frame encode(const FeedBatch& batch) {
     auto events = to.initEvents(static_cast<unsigned>(batch.events.size()));
     unsigned index = 0;
     for (const auto& event : batch.events) write_recorded(event, events[index++]);
+  }
+  to.setFleetingBefore(batch.fleeting_before);
+  if (!batch.fleeting.empty()) {
+    auto fleeting = to.initFleeting(static_cast<unsigned>(batch.fleeting.size()));
+    unsigned index = 0;
+    for (const auto& event : batch.fleeting) write_recorded(event, fleeting[index++]);
   }
   return message.finish();
 }

@@ -6,8 +6,7 @@
 
 namespace laban::codec {
 
-Headers read_headers(
-    capnp::List<schema::Header>::Reader headers);  // throws kj::Exception where they are malformed
+Headers read_headers(capnp::List<schema::Header>::Reader headers);  // throws kj::Exception where they are malformed
 void write_headers(const Headers& headers, capnp::List<schema::Header>::Builder target);
 std::size_t header_value_bytes(const HeaderValue& value);
 

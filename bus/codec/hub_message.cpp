@@ -31,6 +31,7 @@ Welcome read(schema::Welcome::Reader from) {
   welcome.lease_millis = from.getLeaseMillis();
   welcome.version = view(from.getVersion());
   welcome.ingest = view(from.getIngest());
+  welcome.generation_start = from.getGenerationStart();
   return welcome;
 }
 
@@ -92,8 +93,8 @@ HubMessage read(schema::HubMessage::Reader from) {
       return read(from.getDeliveries());
     case schema::HubMessage::REPLY: {
       const auto reply = from.getReply();
-      return Reply{reply.getId(), reply.getRefused(), refusal(reply.getCode()), view(reply.getMessage()),
-                   view(reply.getJson())};
+      return Reply{reply.getId(),         reply.getRefused(),   refusal(reply.getCode()), view(reply.getMessage()),
+                   view(reply.getJson()), view(reply.getData())};
     }
     case schema::HubMessage::REFUSED: {
       const auto refused = from.getRefused();
@@ -119,7 +120,7 @@ std::size_t words_needed(const HubMessage& message) {
   } else if (const auto* deliveries = std::get_if<Deliveries>(&message)) {
     for (const auto& delivery : deliveries->messages) words += 3 + recorded_words(delivery.recorded);
   } else if (const auto* reply = std::get_if<Reply>(&message)) {
-    words += words_of(reply->json.size()) + words_of(reply->message.size());
+    words += words_of(reply->json.size()) + words_of(reply->message.size()) + words_of(reply->data.size());
   }
   return words;
 }
@@ -140,6 +141,7 @@ struct WriteMessage {
     target.setLeaseMillis(welcome.lease_millis);
     LABAN_SET_TEXT(target, Version, welcome.version);
     LABAN_SET_TEXT(target, Ingest, welcome.ingest);
+    target.setGenerationStart(welcome.generation_start);
   }
   void operator()(const Confirms& confirms) {
     auto runs = to.initConfirms().initRuns(static_cast<unsigned>(confirms.runs.size()));
@@ -200,6 +202,7 @@ struct WriteMessage {
     target.setCode(static_cast<schema::RefusalCode>(reply.code));
     LABAN_SET_TEXT(target, Message, reply.message);
     LABAN_SET_TEXT(target, Json, reply.json);
+    if (!reply.data.empty()) target.setData(data_of(reply.data));
   }
   void operator()(const Refused& refused) {
     auto target = to.initRefused();

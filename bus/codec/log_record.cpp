@@ -74,6 +74,11 @@ ProducerState read(schema::Producer::Reader from) {
 void write(const CursorSaved& from, schema::Cursor::Builder to) {
   LABAN_SET_TEXT(to, Name, from.name);
   to.setOffset(from.offset);
+  to.setObserver(from.observer);
+}
+
+CursorSaved read(schema::Cursor::Reader from) {
+  return {text(from.getName()), from.getOffset(), from.getObserver()};
 }
 
 template <class Builder>
@@ -97,6 +102,13 @@ struct NoteWriter {
   void operator()(const CursorSaved& note) { write(note, to.initCursorSaved()); }
   void operator()(const SchemasKept& note) {
     write_nodes(note.nodes, to.initSchemas(static_cast<unsigned>(note.nodes.size())));
+  }
+  void operator()(const CursorDeleted& note) { LABAN_SET_TEXT(to, CursorDeleted, note.name); }
+  void operator()(const Retained& note) {
+    auto target = to.initRetained();
+    target.setFirst(note.first);
+    target.setLast(note.last);
+    target.setCarried(note.carried);
   }
 };
 
@@ -149,15 +161,17 @@ Note read_note(schema::Note::Reader from) {
       return ProducerForgotten{from.getProducerForgotten()};
     case schema::Note::SEQUENCES_REFUSED:
       return read(from.getSequencesRefused());
-    case schema::Note::CURSOR_SAVED: {
-      const auto cursor = from.getCursorSaved();
-      return CursorSaved{text(cursor.getName()), cursor.getOffset()};
-    }
+    case schema::Note::CURSOR_SAVED:
+      return read(from.getCursorSaved());
     case schema::Note::SCHEMAS: {
       SchemasKept kept;
       for (auto node : from.getSchemas()) kept.nodes.push_back(bytes(node));
       return kept;
     }
+    case schema::Note::CURSOR_DELETED:
+      return CursorDeleted{text(from.getCursorDeleted())};
+    case schema::Note::RETAINED:
+      return Retained{from.getRetained().getFirst(), from.getRetained().getLast(), from.getRetained().getCarried()};
   }
   foreign("a note");
 }
@@ -254,7 +268,7 @@ HubState decode_hub_state(Blob body) {
     state.next_queue = from.getNextQueue();
     for (auto producer : from.getProducers()) state.producers.push_back(read(producer));
     state.next_producer = from.getNextProducer();
-    for (auto cursor : from.getCursors()) state.cursors.push_back({text(cursor.getName()), cursor.getOffset()});
+    for (auto cursor : from.getCursors()) state.cursors.push_back(read(cursor));
     for (auto node : from.getSchemas()) state.schemas.push_back(bytes(node));
     for (auto total : from.getTotals()) {
       HubState::Total to{text(total.getName()), {}, total.getValue()};

@@ -80,13 +80,24 @@ struct ProducerForgotten {
 struct CursorSaved {
   std::string name;
   std::uint64_t offset = 0;
+  bool observer = false;
+};
+struct CursorDeleted {
+  std::string name;
+};
+// The oldest segment goes. All 0: nothing but a mark that a checkpoint can follow.
+struct Retained {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t carried = 0;
 };
 struct SchemasKept {
   std::vector<std::vector<std::byte>> nodes;
 };
 
-using Note = std::variant<Started, ExchangeSpec, ExchangeDeleted, QueueSpec, QueueDeleted, Bound, Unbound,
-                          ProducerState, ProducerForgotten, SequencesRefused, CursorSaved, SchemasKept>;
+using Note =
+    std::variant<Started, ExchangeSpec, ExchangeDeleted, QueueSpec, QueueDeleted, Bound, Unbound, ProducerState,
+                 ProducerForgotten, SequencesRefused, CursorSaved, SchemasKept, CursorDeleted, Retained>;
 
 Frame encode(const Note& note);
 Note decode_note(Blob body);

@@ -79,6 +79,8 @@ struct Subscribe {
   std::uint64_t offset = 0;
   Timestamp time{};
   std::string_view cursor;
+  std::uint64_t log_id = 0;
+  std::uint32_t generation = 0;
 };
 
 struct Replay {
@@ -131,6 +133,20 @@ struct Inspect {
 struct SaveCursor {
   std::string_view name;
   std::uint64_t offset = 0;
+  bool observer = false;
+};
+struct DeleteCursor {
+  std::string_view name;
+};
+struct Backup {};
+struct ReadBackup {
+  std::uint64_t backup = 0;
+  std::uint32_t file = 0;
+  std::uint64_t at = 0;
+  std::uint32_t bytes_max = 0;
+};
+struct EndBackup {
+  std::uint64_t backup = 0;
 };
 struct Redrive {
   std::string_view queue;
@@ -144,16 +160,31 @@ struct Unknown {};  // a union member of a newer peer
 
 struct Request {
   std::uint64_t id = 0;
-  std::variant<Unknown, ExchangeSpec, DeleteExchange, QueueSpec, DeleteQueue, Bind, Unbind, Inspect,
-               SaveCursor, Redrive, Schemas>
+  std::variant<Unknown, ExchangeSpec, DeleteExchange, QueueSpec, DeleteQueue, Bind, Unbind, Inspect, SaveCursor,
+               Redrive, Schemas, DeleteCursor, Backup, ReadBackup, EndBackup>
       what;
 };
 
 struct Ping {};
 struct Bye {};
 
-using ClientMessage = std::variant<Unknown, Hello, Publish, Subscribe, Replay, Unsubscribe, Consume, Cancel,
-                                   Settle, Request, Ping, Bye>;
+struct Dropped {
+  std::uint64_t subscription = 0;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t count = 0;
+  std::string_view reason;
+  std::vector<std::string_view> keys;
+};
+
+using ClientMessage = std::variant<Unknown, Hello, Publish, Subscribe, Replay, Unsubscribe, Consume, Cancel, Settle,
+                                   Request, Ping, Bye, Dropped>;
+
+// Beside the conversation, to the ingest socket: events at most once.
+struct Fleeting {
+  std::string_view source;
+  std::vector<Blob> events;
+};
 
 // --- what the hub says
 
@@ -168,6 +199,7 @@ struct Welcome {
   std::uint32_t lease_millis = 0;
   std::string_view version;
   std::string_view ingest;
+  std::uint64_t generation_start = 0;
 };
 
 struct Confirms {
@@ -223,6 +255,7 @@ struct Reply {
   Refusal code = Refusal::unspecified;
   std::string_view message;
   std::string_view json;
+  Blob data{};
 };
 
 struct Refused {
@@ -246,8 +279,8 @@ struct Cancelled {
   std::string_view reason;
 };
 
-using HubMessage = std::variant<Unknown, Welcome, Confirms, Subscribed, Replayed, Deliveries, Reply, Refused,
-                                Pong, Advanced, Cancelled>;
+using HubMessage = std::variant<Unknown, Welcome, Confirms, Subscribed, Replayed, Deliveries, Reply, Refused, Pong,
+                                Advanced, Cancelled>;
 
 // --- what a feed carries
 
@@ -258,6 +291,8 @@ struct FeedBatch {
   std::uint64_t up_to = 0;
   std::vector<Recorded> events;
   Timestamp recordedtime{};
+  std::vector<Recorded> fleeting{};
+  std::uint64_t fleeting_before = 0;
 };
 
 }  // namespace laban::codec

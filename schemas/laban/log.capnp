@@ -22,7 +22,16 @@ struct Note {
     sequencesRefused @9 :SequencesRefused;       # told to the producer as refused: never stored later
     cursorSaved @10 :Protocol.Cursor;
     schemas @11 :List(Data);                     # Cap'n Proto nodes (schema.capnp Node)
+    cursorDeleted @12 :Text;
+    retained @13 :Retained;
   }
+}
+
+struct Retained {
+  # The oldest segment goes: these events, less those that were carried forward. All 0: a checkpoint is to follow.
+  first @0 :UInt64;
+  last @1 :UInt64;
+  carried @2 :UInt64;
 }
 
 struct Producer {

@@ -2,6 +2,7 @@
 #
 # DEALER <-> ROUTER: one frame, a ClientMessage or a HubMessage, each one Cap'n Proto segment without a segment table.
 # XPUB  -> SUB:      two frames: the feed's id (16 bytes, unguessable) and a FeedBatch.
+# PUB   -> XSUB:     one frame, a Fleeting: events at most once.
 # A frame is at most 64 MiB. Unknown union members are answered with Refused(unknownMessage) and change nothing.
 @0xa1d4e8f07c3b2956;
 
@@ -30,6 +31,7 @@ struct ClientMessage {
     request @8 :Request;
     ping @9 :Void;              # answered with pong; any message keeps the session's lease
     bye @10 :Void;              # clean close: deliveries go back, an anonymous producer is forgotten
+    dropped @11 :Dropped;       # a subscription's overflow policy dropped events: for the ledger
   }
 }
 
@@ -71,6 +73,7 @@ struct Welcome {
   leaseMillis @7 :UInt32;       # a session silent for so long is dead
   version @8 :Text;
   ingest @9 :Text;              # where PUB connects for at-most-once publishing; empty where it is off
+  generationStart @10 :UInt64;  # the first offset that was given in this generation
 }
 
 struct Refused {
@@ -114,6 +117,12 @@ struct Publish {
   atomic @3 :Bool;              # all or none
 }
 
+struct Fleeting {
+  # Events that are not stored, confirmed or repaired. Their sequences are 0.
+  source @0 :Text;              # the service, for people
+  events @1 :List(Data);        # envelopes
+}
+
 struct Confirms {
   runs @0 :List(Run);
   struct Run {
@@ -144,6 +153,8 @@ struct Subscribe {
     first @6 :Void;
     cursor @7 :Text;            # a named durable cursor: where it was saved
   }
+  logId @8 :UInt64;             # which log and generation an offset was read in; 0 where that is not known. What was
+  generation @9 :UInt32;        # read in another log, or after the backup that this one was restored from, is refused.
 }
 
 struct Subscribed {
@@ -165,6 +176,8 @@ struct FeedBatch {
   upTo @3 :UInt64;              # the log's head now
   events @4 :List(Envelope.Recorded);
   recordedtime @5 :Int64;       # the hub's clock
+  fleeting @6 :List(Envelope.Recorded); # at most once: no offset, not covered, never repaired
+  fleetingBefore @7 :UInt64;    # how many of them this feed has carried before: a reader counts what it lost
 }
 
 struct Replay {
@@ -188,6 +201,15 @@ struct Replayed {
 struct Advanced {
   subscription @0 :UInt64;
   head @1 :UInt64;
+}
+
+struct Dropped {
+  subscription @0 :UInt64;
+  from @1 :UInt64;
+  to @2 :UInt64;
+  count @3 :UInt64;
+  reason @4 :Text;              # dropOldest, dropNewest, disconnect
+  keys @5 :List(Text);          # partition keys of some, at most 16
 }
 
 # --- queues
@@ -246,6 +268,10 @@ struct Request {
     saveCursor @8 :Cursor;
     redrive @9 :Redrive;
     schemas @10 :List(Data);    # Cap'n Proto nodes (schema.capnp Node) of the types that this client speaks
+    deleteCursor @11 :Text;
+    backup @12 :Void;           # answered with what to read, as JSON; the log keeps it until the session ends
+    readBackup @13 :ReadBackup; # answered with bytes
+    endBackup @14 :UInt64;      # the log may go on dropping
   }
 }
 
@@ -255,6 +281,7 @@ struct Reply {
   code @2 :RefusalCode;
   message @3 :Text;
   json @4 :Text;                # what an inspect asked for
+  data @5 :Data;                # what a readBackup asked for; empty is the end of the file
 }
 
 struct ExchangeSpec {
@@ -304,6 +331,14 @@ struct Inspect {
 struct Cursor {
   name @0 :Text;
   offset @1 :UInt64;            # the last one dealt with
+  observer @2 :Bool;            # never holds the log: what retention took before it was read is told
+}
+
+struct ReadBackup {
+  backup @0 :UInt64;
+  file @1 :UInt32;              # place in the list
+  at @2 :UInt64;
+  bytesMax @3 :UInt32;
 }
 
 struct Redrive {

@@ -71,7 +71,7 @@ TEST_CASE("protocol: publish carries its envelopes aligned") {
 TEST_CASE("protocol: subscribe with each start") {
   using From = Subscribe::From;
   for (From from : {From::now, From::offset, From::time, From::first, From::cursor}) {
-    Subscribe message{3, "amq.topic", {"order.#", ""}, from, 0, {}, {}};
+    Subscribe message{3, "amq.topic", {"order.#", ""}, from, 0, {}, {}, 5, 6};
     if (from == From::offset) message.offset = 99;
     if (from == From::time) message.time = at(77);
     if (from == From::cursor) message.cursor = "monitor";
@@ -83,6 +83,7 @@ TEST_CASE("protocol: subscribe with each start") {
     CHECK(subscribe->offset == message.offset);
     CHECK(subscribe->time == message.time);
     CHECK(subscribe->cursor == message.cursor);
+    CHECK((subscribe->log_id == 5 && subscribe->generation == 6));
   }
 }
 
@@ -102,6 +103,9 @@ TEST_CASE("protocol: the small client messages") {
   CHECK((settle->consumer == 2 && settle->outcome == Outcome::fail && settle->up_to == 3));
   CHECK((settle->numbers == std::vector<std::uint64_t>{4, 6} && settle->delay_millis == 100));
   CHECK(settle->reason == "out of paper");
+  Sent<Dropped> dropped{Dropped{1, 2, 9, 4, "dropOldest", {"a", ""}}};
+  CHECK((dropped->subscription == 1 && dropped->from == 2 && dropped->to == 9 && dropped->count == 4));
+  CHECK((dropped->reason == "dropOldest" && dropped->keys == std::vector<std::string_view>{"a", ""}));
   Sent<Ping>{Ping{}}.operator*();
   Sent<Bye>{Bye{}}.operator*();
 }
@@ -155,8 +159,31 @@ TEST_CASE("protocol: requests about the model") {
   Sent<Request> inspect{Request{1, Inspect{"queues", "{}"}}};
   CHECK(std::get<Inspect>(inspect->what).what == "queues");
   CHECK(std::get<Inspect>(inspect->what).argument == "{}");
-  Sent<Request> cursor{Request{1, SaveCursor{"monitor", 55}}};
-  CHECK(std::get<SaveCursor>(cursor->what).offset == 55);
+  Sent<Request> cursor{Request{1, SaveCursor{"monitor", 55, true}}};
+  CHECK((std::get<SaveCursor>(cursor->what).offset == 55 && std::get<SaveCursor>(cursor->what).observer));
+  Sent<Request> no_cursor{Request{1, DeleteCursor{"monitor"}}};
+  CHECK(std::get<DeleteCursor>(no_cursor->what).name == "monitor");
+  CHECK(std::holds_alternative<Backup>(Sent<Request> {
+    Request {
+      1, Backup {}
+    }
+  } -> what));
+  const auto read = std::get<ReadBackup>(Sent<Request> {
+    Request {
+      1, ReadBackup {
+        2, 3, 4, 5
+      }
+    }
+  } -> what);
+  CHECK((read.backup == 2 && read.file == 3 && read.at == 4 && read.bytes_max == 5));
+  CHECK(std::get<EndBackup>(Sent<Request> {
+          Request {
+            1, EndBackup {
+              2
+            }
+          }
+        } -> what)
+            .backup == 2);
   Sent<Request> redrive{Request{1, Redrive{"payment", true, 10}}};
   CHECK((std::get<Redrive>(redrive->what).queue == "payment" && std::get<Redrive>(redrive->what).dry_run));
   const Frame node = envelope("stands for a node");
@@ -165,10 +192,11 @@ TEST_CASE("protocol: requests about the model") {
 }
 
 TEST_CASE("protocol: the hub's session messages") {
-  Said<Welcome> welcome{Welcome{1, 2, 3, 4, 5, "tcp://*:6", 7, 8, "0.1.0", "tcp://*:9"}};
+  Said<Welcome> welcome{Welcome{1, 2, 3, 4, 5, "tcp://*:6", 7, 8, "0.1.0", "tcp://*:9", 10}};
   CHECK((welcome->wire_version == 1 && welcome->log_id == 2 && welcome->generation == 3 && welcome->first_offset == 4));
   CHECK((welcome->head == 5 && welcome->feeds == "tcp://*:6" && welcome->last_sequence == 7));
   CHECK((welcome->lease_millis == 8 && welcome->version == "0.1.0" && welcome->ingest == "tcp://*:9"));
+  CHECK(welcome->generation_start == 10);
   Said<Refused> refused{Refused{Refusal::fenced, "another is newer: stop", 3}};
   CHECK((refused->code == Refusal::fenced && refused->message == "another is newer: stop" && refused->about == 3));
   Said<Pong> pong{Pong{5, at(6)}};
@@ -179,7 +207,10 @@ TEST_CASE("protocol: the hub's session messages") {
   CHECK((cancelled->consumer == 1 && cancelled->reason == "queue deleted"));
   Said<Reply> reply{Reply{4, true, Refusal::different, "durable differs", "{}"}};
   CHECK((reply->id == 4 && reply->refused && reply->code == Refusal::different));
-  CHECK((reply->message == "durable differs" && reply->json == "{}"));
+  CHECK((reply->message == "durable differs" && reply->json == "{}" && reply->data.empty()));
+  const Frame some = envelope("some bytes");
+  Said<Reply> bytes{Reply{4, false, Refusal::unspecified, "", "", some.bytes()}};
+  CHECK(std::equal(bytes->data.begin(), bytes->data.end(), some.bytes().begin(), some.bytes().end()));
 }
 
 TEST_CASE("protocol: confirms") {
@@ -218,13 +249,21 @@ TEST_CASE("protocol: recorded events in replays, deliveries and feed batches") {
   CHECK((deliveries->messages[0].redelivered && !deliveries->messages[1].redelivered));
   CHECK(type_of(deliveries->messages[0].recorded.envelope) == "a.happened");
 
-  const Frame bytes{encode(FeedBatch{1, 2, 3, 4, {first, second}, at(5)}).bytes()};
+  const Frame bytes{encode(FeedBatch{1, 2, 3, 4, {first, second}, at(5), {second}, 6}).bytes()};
   const auto decoded = decode_feed_batch(bytes);
   const auto& batch = std::get<FeedBatch>(decoded);
   CHECK((batch.epoch == 1 && batch.sequence == 2 && batch.after == 3 && batch.up_to == 4));
   CHECK(batch.recordedtime == at(5));
   REQUIRE(batch.events.size() == 2);
   CHECK(type_of(batch.events[1].envelope) == "b.happened");
+  REQUIRE(batch.fleeting.size() == 1);
+  CHECK((type_of(batch.fleeting[0].envelope) == "b.happened" && batch.fleeting_before == 6));
+
+  const Frame said{encode(Fleeting{"meter", {a.bytes(), b.bytes()}}).bytes()};
+  const auto heard = decode_fleeting(said);
+  const auto& fleeting = std::get<Fleeting>(heard);
+  REQUIRE(fleeting.events.size() == 2);
+  CHECK((fleeting.source == "meter" && type_of(fleeting.events[1]) == "b.happened"));
 }
 
 TEST_CASE("protocol: a large batch keeps every event") {
