@@ -7,7 +7,9 @@
 
 #include "bus/codec/payload_json.hpp"
 #include "cli/command.hpp"
+#include "laban/error.hpp"
 #include "laban/stop.hpp"
+#include "monitor/core/duration.hpp"
 
 namespace laban::cli {
 namespace {
@@ -25,6 +27,23 @@ class Decoder {
   std::mutex mutex_;
   codec::PayloadTypes types_;
 };
+
+monitor::Retention retention_of(const std::vector<std::string>& keep, std::uint64_t bytes) {
+  monitor::Retention out;
+  for (const auto& word : keep) {
+    const auto sign = word.rfind('=');
+    const auto span = monitor::parse_duration(word.substr(sign == std::string::npos ? 0 : sign + 1));
+    if (!span || *span < std::chrono::seconds{1} || sign == 0)
+      throw Error(Errc::usage, "--keep " + word + " is no span of time: use 30d, 12h or PROCESS=7d");
+    if (sign == std::string::npos) {
+      out.age = *span;
+    } else {
+      out.by_definition[word.substr(0, sign)] = *span;
+    }
+  }
+  if (bytes > 0) out.bytes = bytes;
+  return out;
+}
 
 int run_monitor(monitor::MonitorOptions options) {
   const auto stop = stop_on_signal();
@@ -57,8 +76,19 @@ void add_monitor(CLI::App& program, std::function<int()>& action) {
                     "May listen where others can reach it; there is no authentication");
   command->add_flag("!--no-step-durations", options->step_durations,
                     "Leave the histogram of each step out of /metrics");
+  auto keep = std::make_shared<std::vector<std::string>>();
+  command->add_option("--keep", *keep,
+                      "How long ended instances are kept, as 30d, or PROCESS=7d for one process; by default for ever");
+  auto size = std::make_shared<std::uint64_t>(0);
+  command
+      ->add_option("--keep-size", *size,
+                   "About how large the store may grow before the oldest ended instances go, as 20GB")
+      ->transform(CLI::AsSizeValue(false));
   command->add_option("--web", options->web, "Read the dashboard's files from this directory, for work on it");
-  command->callback([options, &action] { action = [options] { return run_monitor(*options); }; });
+  command->callback([options, keep, size, &action] {
+    options->retention = retention_of(*keep, *size);
+    action = [options] { return run_monitor(*options); };
+  });
 }
 
 const Command command{add_monitor};

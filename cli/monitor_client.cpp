@@ -45,12 +45,15 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-std::optional<nlohmann::ordered_json> ask_monitor(const std::string& address, const std::string& path,
-                                                  const std::vector<std::pair<std::string, std::string>>& parameters) {
-  std::string_view text = address;
+namespace {
+
+monitor::HttpAddress address_of(std::string_view text) {
   if (text.starts_with("http://")) text.remove_prefix(7);
   while (text.ends_with('/')) text.remove_suffix(1);
-  const auto at = monitor::parse_http_address(text);
+  return monitor::parse_http_address(text);
+}
+
+std::string target_of(const std::string& path, const std::vector<std::pair<std::string, std::string>>& parameters) {
   std::string target = path;
   char sign = '?';
   for (const auto& [name, value] : parameters) {
@@ -58,26 +61,73 @@ std::optional<nlohmann::ordered_json> ask_monitor(const std::string& address, co
     target += sign + name + "=" + escaped(value);
     sign = '&';
   }
-  httplib::Client client(at.host, at.port);
-  client.set_connection_timeout(5);
-  client.set_read_timeout(30);
-  const auto answer = client.Get(target.c_str());
-  if (!answer) {
-    throw Error(Errc::unreachable, "no monitor answers at " + at.text() + " (" + httplib::to_string(answer.error()) +
-                                       "): start `laban monitor`, or name its address with --monitor");
-  }
-  auto document = nlohmann::ordered_json::parse(answer->body, nullptr, false);
-  if (answer->status == 404 && document.is_object()) return std::nullopt;
+  return target;
+}
+
+[[noreturn]] void no_answer(const monitor::HttpAddress& at, httplib::Error error) {
+  throw Error(Errc::unreachable, "no monitor answers at " + at.text() + " (" + httplib::to_string(error) +
+                                     "): start `laban monitor`, or name its address with --monitor");
+}
+
+// The document of an answer; throws where it is no answer to the question.
+nlohmann::ordered_json document_of(const monitor::HttpAddress& at, int status, const std::string& body) {
+  auto document = nlohmann::ordered_json::parse(body, nullptr, false);
+  if (status == 404 && document.is_object()) return nullptr;
   if (document.is_discarded()) {
     throw Error(Errc::malformed,
                 "what answers at " + at.text() + " is no Laban monitor: name the monitor's address with --monitor");
   }
-  if (answer->status != 200) {
+  if (status != 200) {
     const auto error = document.value("error", nlohmann::ordered_json::object());
-    throw Error(Errc::refused,
-                error.value("message", "the monitor answered with status " + std::to_string(answer->status)));
+    throw Error(Errc::refused, error.value("message", "the monitor answered with status " + std::to_string(status)));
   }
   return document;
+}
+
+}  // namespace
+
+std::optional<nlohmann::ordered_json> ask_monitor(const std::string& address, const std::string& path,
+                                                  const std::vector<std::pair<std::string, std::string>>& parameters) {
+  const auto at = address_of(address);
+  httplib::Client client(at.host, at.port);
+  client.set_connection_timeout(5);
+  client.set_read_timeout(30);
+  const auto answer = client.Get(target_of(path, parameters).c_str());
+  if (!answer) no_answer(at, answer.error());
+  auto document = document_of(at, answer->status, answer->body);
+  if (answer->status == 404) return std::nullopt;
+  return document;
+}
+
+void read_monitor(const std::string& address, const std::string& path,
+                  const std::vector<std::pair<std::string, std::string>>& parameters,
+                  const std::function<void(std::string_view)>& take) {
+  const auto at = address_of(address);
+  httplib::Client client(at.host, at.port);
+  client.set_connection_timeout(5);
+  client.set_read_timeout(60);
+  int status = 0;
+  std::string refusal;
+  const auto answer = client.Get(
+      target_of(path, parameters).c_str(),
+      [&](const httplib::Response& response) {
+        status = response.status;
+        return true;
+      },
+      [&](const char* data, std::size_t size) {
+        if (status == 200) {
+          take({data, size});
+        } else if (refusal.size() < 64 * 1024) {
+          refusal.append(data, size);
+        }
+        return true;
+      });
+  if (!answer) {
+    if (status == 0) no_answer(at, answer.error());
+    throw Error(Errc::unreachable, "the monitor's answer broke off: ask again");
+  }
+  if (status == 404) throw Error(Errc::refused, "the monitor does not know that: see laban ps");
+  if (status != 200) document_of(at, status, refusal);
 }
 
 std::string time_between(const std::string& from, const std::string& to) {

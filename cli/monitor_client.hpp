@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,6 +20,11 @@ void add_monitor_option(CLI::App& command, std::string& address);
 std::optional<nlohmann::ordered_json> ask_monitor(
     const std::string& address, const std::string& path,
     const std::vector<std::pair<std::string, std::string>>& parameters = {});
+
+// A long answer as it comes. Throws as ask_monitor, and Error(unreachable) where it breaks off.
+void read_monitor(const std::string& address, const std::string& path,
+                  const std::vector<std::pair<std::string, std::string>>& parameters,
+                  const std::function<void(std::string_view piece)>& take);
 
 // An RFC 3339 time in UTC.
 std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> parse_time(const std::string& text);

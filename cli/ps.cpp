@@ -5,6 +5,7 @@
 #include "cli/command.hpp"
 #include "cli/monitor_client.hpp"
 #include "cli/table.hpp"
+#include "laban/error.hpp"
 
 namespace laban::cli {
 namespace {
@@ -21,7 +22,11 @@ struct Settings {
   std::string verdict;
   std::string step;
   std::string sort;
-  std::size_t count = 100;
+  std::string text;
+  std::string at;
+  std::string started_from, started_to, ended_from, ended_to;
+  std::string format;
+  std::size_t count = 0;  // 0: 100 in a table, all in a file
   bool json = false;
 };
 
@@ -49,21 +54,46 @@ std::vector<std::string> cells(const Json& row) {
           joined(notes)};
 }
 
+constexpr std::size_t count_default = 100;
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+Parameters filters(const Settings& settings) {
+  return {{"definition", settings.definition},
+          {"state", settings.state},
+          {"flag", settings.flag},
+          {"verdict", settings.verdict},
+          {"step", settings.step},
+          {"q", settings.text},
+          {"startedFrom", settings.started_from},
+          {"startedTo", settings.started_to},
+          {"endedFrom", settings.ended_from},
+          {"endedTo", settings.ended_to},
+          {"sort", settings.sort},
+          {"at", settings.at}};
+}
+
+int save(const Settings& settings) {
+  Parameters asked = filters(settings);
+  asked.emplace_back("format", settings.format);
+  if (settings.count > 0) asked.emplace_back("limit", std::to_string(settings.count));
+  read_monitor(settings.monitor, "/api/v1/instances", asked, [](std::string_view piece) { std::cout << piece; });
+  std::cout << std::flush;
+  if (!std::cout) throw Error(Errc::storage, "the output cannot be written: check where it goes");
+  return exit_ok;
+}
+
 int ps(const Settings& settings) {
+  if (!settings.format.empty()) return save(settings);
+  const std::size_t count = settings.count == 0 ? count_default : settings.count;
   Json all = Json::array();
   std::string cursor;
   Json page;
   do {
-    const auto limit = std::to_string(std::min(page_size, settings.count - all.size()));
-    const auto answer = ask_monitor(settings.monitor, "/api/v1/instances",
-                                    {{"definition", settings.definition},
-                                     {"state", settings.state},
-                                     {"flag", settings.flag},
-                                     {"verdict", settings.verdict},
-                                     {"step", settings.step},
-                                     {"sort", settings.sort},
-                                     {"limit", limit},
-                                     {"cursor", cursor}});
+    Parameters asked = filters(settings);
+    asked.emplace_back("limit", std::to_string(std::min(page_size, count - all.size())));
+    asked.emplace_back("cursor", cursor);
+    const auto answer = ask_monitor(settings.monitor, "/api/v1/instances", asked);
     if (!answer) {
       std::cerr << "laban ps: the monitor has no definition " << settings.definition << '\n';
       return exit_not_so;
@@ -71,7 +101,7 @@ int ps(const Settings& settings) {
     page = *answer;
     for (auto& row : page.at("instances")) all.push_back(std::move(row));
     cursor = text_of(page, "next");
-  } while (!cursor.empty() && all.size() < settings.count);
+  } while (!cursor.empty() && all.size() < count);
   page["instances"] = std::move(all);
   if (settings.json) {
     std::cout << page.dump() << '\n';
@@ -99,8 +129,16 @@ void add_ps(CLI::App& program, std::function<int()>& action) {
   command->add_option("--step", settings->step, "Only those whose last step is this");
   command->add_option("--sort", settings->sort, "stalest (default), longest or newest");
   command->add_option("--count", settings->count, "As many at most")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
-      ->capture_default_str();
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
+      ->default_str("100; all with --format");
+  command->add_option("--text", settings->text, "Only those whose key or subject has words that begin with these");
+  command->add_option("--at", settings->at, "As it was at this offset or time");
+  command->add_option("--started-from", settings->started_from, "A time, as 2026-11-21T19:23:25Z");
+  command->add_option("--started-to", settings->started_to, "A time, itself excluded");
+  command->add_option("--ended-from", settings->ended_from, "A time");
+  command->add_option("--ended-to", settings->ended_to, "A time, itself excluded");
+  command->add_option("--format", settings->format, "All of them as a file: csv, json, or xes with their events")
+      ->check(CLI::IsMember({"csv", "json", "xes"}));
   command->add_flag("--json", settings->json, "One JSON document");
   command->callback([settings, &action] { action = [settings] { return ps(*settings); }; });
 }

@@ -9,6 +9,7 @@
 #include "monitor/board.hpp"
 #include "monitor/catalogue.hpp"
 #include "monitor/edge/http/http_server.hpp"
+#include "monitor/past.hpp"
 #include "monitor/payloads.hpp"
 
 namespace laban::monitor {
@@ -16,7 +17,8 @@ namespace laban::monitor {
 class Api {
  public:
   // Without `payloads`, events are answered without theirs.
-  Api(Board& board, const Catalogue& catalogue, std::string version, Payloads* payloads = nullptr);
+  Api(Board& board, const Catalogue& catalogue, std::string version, Payloads* payloads = nullptr,
+      TrackerOptions tracking = {});
 
   HttpResponse status(const HttpRequest& request) const;
   HttpResponse definitions(const HttpRequest& request) const;
@@ -32,11 +34,19 @@ class Api {
   std::string definitions_json(const Published& at, const Snapshot* before) const;
   std::string instances_json(const Published& at, const std::vector<InstanceRow>& rows, bool more) const;
 
+  void tidy() const { past_.tidy(); }
+
  private:
+  Published asked(const HttpRequest& request) const;
+  HttpResponse export_list(const HttpRequest& request, const Published& at, ListQuery query,
+                           const std::string& format) const;
+
   Board& board_;
   const Catalogue& catalogue_;
   std::string version_;
   Payloads* payloads_;
+  TrackerOptions tracking_;
+  mutable Past past_;
 };
 
 }  // namespace laban::monitor

@@ -8,7 +8,6 @@
 namespace laban::monitor {
 
 HttpResponse answer(const Json& document);
-void refuse_past(const HttpRequest& request);
 // The newest instant; HttpError(503) where there is none yet.
 Published now(const Board& board);
 

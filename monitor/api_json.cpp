@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <ctime>
-#include <map>
 
+#include "monitor/core/event_log.hpp"
 #include "monitor/explain.hpp"
 
 namespace laban::monitor {
@@ -111,16 +109,7 @@ std::string dump(const Json& document) {
 
 Json json_time(Time time) {
   if (time == Time{}) return nullptr;
-  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time - whole).count();
-  const std::time_t seconds = whole.time_since_epoch().count();
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char date[32];
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  char out[48];
-  std::snprintf(out, sizeof out, "%s.%06dZ", date, static_cast<int>(micros));
-  return out;
+  return rfc3339(time);
 }
 
 Json json_states(const Statistics& statistics) {
@@ -263,6 +252,23 @@ Json json_deviation(const Deviation& deviation) {
   return {{"kind", monitor::word(deviation.kind)}, {"event", deviation.event},         {"index", deviation.index},
           {"missing", deviation.missing},          {"expected", deviation.expected},   {"offset", deviation.offset},
           {"settled", deviation.settled},          {"explanation", explain(deviation)}};
+}
+
+Json json_accepted(const Snapshot& counts, const std::string& process) {
+  Json out = Json::array();
+  if (!counts.accepted) return out;
+  for (const auto& one : *counts.accepted) {
+    const Acceptance& rule = one.rule;
+    if (rule.process != process || !one.holds_at(counts.offset)) continue;
+    Json shown{{"reason", rule.reason}, {"afterOffset", one.after_offset}};
+    if (!rule.instance.empty()) shown["instance"] = rule.instance;
+    if (rule.kind) shown["kind"] = monitor::word(*rule.kind);
+    if (!rule.event.empty()) shown["event"] = rule.event;
+    if (!rule.missing.empty()) shown["missing"] = rule.missing;
+    if (rule.until) shown["until"] = json_time(*rule.until);
+    out.push_back(std::move(shown));
+  }
+  return out;
 }
 
 std::string id_of(const InstanceName& name, const Snapshot& counts, const StoreView& view) {

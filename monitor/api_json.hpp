@@ -26,6 +26,8 @@ Json json_steps(const DefinitionCounts& counts, const CatalogueEntry& entry);
 // `id` by the rule of the contract.
 Json json_row(const InstanceRow& row, const std::string& id, const DefinitionFacts& facts);
 Json json_deviation(const Deviation& deviation);
+// The rules that let deviations of the process pass at that instant.
+Json json_accepted(const Snapshot& counts, const std::string& process);
 
 // The id of an instance: its key where no other has it, else with its definition, and its run where there are several.
 std::string id_of(const InstanceName& name, const Snapshot& counts, const StoreView& view);

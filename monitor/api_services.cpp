@@ -4,6 +4,7 @@
 
 #include "monitor/api.hpp"
 #include "monitor/api_answers.hpp"
+#include "monitor/api_questions.hpp"
 #include "monitor/explain.hpp"
 
 namespace laban::monitor {
@@ -38,11 +39,14 @@ ListQuery flagged(const Snapshot& counts) {
   ListQuery query;
   query.limit = examined_max;
   for (const auto& definition : counts.definitions) {
-    for (std::size_t i = 0; i < buckets; ++i) {
-      const Bucket bucket = bucket_at(i);
-      const std::uint64_t count = definition->statistics.instances[i];
+    const std::size_t steps = definition->facts->step_names.size();
+    for (std::size_t cell = 0; cell < (steps + 1) * buckets; ++cell) {
+      const Bucket bucket = bucket_at(cell % buckets);
+      const std::size_t step = cell / buckets;
+      const std::uint64_t count = definition->statistics.cell(step, cell % buckets);
       if (count > 0 && is_live(bucket.state) && bucket.flags != 0)
-        query.parts.push_back({definition->facts->index, bucket, count, {}});
+        query.parts.push_back(
+            {definition->facts->index, bucket, step == steps ? no_cell_step : static_cast<std::uint16_t>(step), count});
     }
   }
   return query;
@@ -70,7 +74,7 @@ Json json_service(const ServiceSeen& service) {
 }  // namespace
 
 HttpResponse Api::services(const HttpRequest& request) const {
-  refuse_past(request);
+  allow_parameters(request, {});
   const Published at = now(board_);
   const auto usual = usual_sources(*at.services);
   std::map<std::string, Json> rows;

@@ -9,13 +9,14 @@
 #include "laban/error.hpp"
 #include "monitor/core/source_text.hpp"
 #include "monitor/definitions.hpp"
+#include "monitor/edge/yaml/read_accepted.hpp"
 
 namespace laban::monitor {
 namespace {
 
 bool is_definition(const std::filesystem::path& path) {
   const std::string ending = path.extension().string();
-  return !path.filename().string().starts_with(".") && !is_mapping(path) &&
+  return !path.filename().string().starts_with(".") && !is_mapping(path) && path.filename() != "accepted.yaml" &&
          (ending == ".bpmn" || ending == ".yaml" || ending == ".yml");
 }
 
@@ -116,7 +117,7 @@ bool Library::stale() const {
     const auto known = files_.find(entry.path().filename().string());
     if (known == files_.end() || !known->second.same(glance(entry.path()))) return true;
   }
-  return there != files_.size();
+  return there != files_.size() || !accepted_seen_.same(glance(accepted_path()));
 }
 
 std::optional<LibraryChange> Library::look() {
@@ -177,7 +178,29 @@ LibraryChange Library::load(bool strict) {
     }
   }
   files_ = std::move(now);
+  load_accepted(strict, out);
   return out;
+}
+
+void Library::load_accepted(bool strict, LibraryChange& out) {
+  std::error_code error;
+  accepted_seen_ = glance(accepted_path());
+  if (!std::filesystem::exists(accepted_path(), error)) {
+    accepted_.clear();
+  } else {
+    std::vector<Finding> findings;
+    const std::string text = read_bytes(accepted_path(), TextLimits{}.bytes, findings);
+    const std::string name = strict ? accepted_path().string() : accepted_path().filename().string();
+    auto rules = findings.empty() ? read_accepted(text, name, findings) : std::vector<Acceptance>{};
+    if (findings.empty()) {
+      accepted_ = std::move(rules);
+    } else if (strict) {
+      throw Error(Errc::malformed, located(findings.front()));
+    } else {
+      out.refused.push_back(located(findings.front()));
+    }
+  }
+  out.accepted = accepted_;
 }
 
 }  // namespace laban::monitor

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "monitor/core/acceptance.hpp"
 #include "monitor/core/process_model.hpp"
 
 namespace laban::monitor {
@@ -24,6 +25,7 @@ struct LibraryChange {
   std::vector<LibraryEntry> entries;  // all there are now
   std::vector<std::string> refused;   // files that changed and cannot be used; what they held before holds on
   std::vector<std::string> said;      // warnings, a line each
+  std::vector<Acceptance> accepted;   // of accepted.yaml
 };
 
 // Threads: one. Errors: read() throws Error(malformed) with the first located finding, and Error(usage) where there is no
@@ -51,10 +53,14 @@ class Library {
   };
 
   Seen glance(const std::filesystem::path& path) const;
+  std::filesystem::path accepted_path() const { return directory_ / "accepted.yaml"; }
+  void load_accepted(bool strict, LibraryChange& out);
   bool stale() const;
   LibraryChange load(bool strict);
 
   std::filesystem::path directory_;
+  Seen accepted_seen_;
+  std::vector<Acceptance> accepted_;
   std::map<std::string, Seen> files_;  // by name, so that the order is one order
 };
 

@@ -10,6 +10,7 @@
 #include "monitor/api.hpp"
 #include "monitor/edge/bus/feed.hpp"
 #include "monitor/edge/metrics/metrics.hpp"
+#include "monitor/keeper.hpp"
 #include "monitor/pages.hpp"
 #include "monitor/stream.hpp"
 
@@ -23,6 +24,8 @@ constexpr std::chrono::milliseconds batch_age_max{100};
 constexpr std::size_t batch_events_max = 64 * 1024;
 constexpr std::chrono::milliseconds publish_every{250};  // where only the bus's state moved
 constexpr std::chrono::milliseconds look_every{1000};    // at the definitions
+constexpr std::chrono::milliseconds keep_every{1000};    // retention and checkpoints
+constexpr std::chrono::milliseconds keep_on_every{200};  // ... while there is much to let go
 constexpr std::chrono::seconds caught_up_within{10};     // further behind, the monitor is not ready
 
 // Events a second over the last seconds, smoothed.
@@ -70,6 +73,9 @@ struct Monitor::Impl : FeedListener {
   void publish(Clock::time_point now);
   void look_at_definitions();
 
+  void keep(const std::stop_token& stop);  // on a thread of its own
+  void fail();
+
   void serve();
   HttpResponse ready() const;
   void say(const std::string& line) const {
@@ -100,6 +106,9 @@ struct Monitor::Impl : FeedListener {
   mutable std::mutex mutex;
   mutable std::condition_variable progressed;
   std::exception_ptr failure;
+  LetGo letting_go;  // from the keeper to the feed thread
+  std::condition_variable_any keeper_wakes;
+  std::jthread keeper;
   std::jthread thread;  // last: everything else lives longer
 };
 
@@ -109,12 +118,13 @@ Monitor::Impl::Impl(MonitorOptions given)
   for (const auto& line : definitions.said) say(line);
   store = std::make_unique<Store>(options.data);
   payloads = std::make_unique<Payloads>(options.hub, options.decoder);
-  api = std::make_unique<Api>(board, catalogue, options.version, payloads.get());
+  api = std::make_unique<Api>(board, catalogue, options.version, payloads.get(), options.tracking);
   stream = std::make_unique<ChangeStream>(*api);
   witness = std::make_unique<Witness>(*store, options.tracking,
                                       [this](DefinitionIndex index, const ProcessModel& model, const std::string& text,
                                              const std::string& file) { catalogue.add(index, model, text, file); });
   for (const auto& line : witness->adopt(definitions.entries)) say(line);
+  for (const auto& line : witness->accept(definitions.accepted)) say(line);
   witness->commit();
   board.put(witness->publish({}));
   feed = std::make_unique<Feed>(options.hub, witness->offset(), *this, options.decoder);
@@ -123,16 +133,42 @@ Monitor::Impl::Impl(MonitorOptions given)
     try {
       follow(stop);
     } catch (...) {
-      const std::lock_guard lock(mutex);
-      failure = std::current_exception();
-      progressed.notify_all();
+      fail();
+    }
+  });
+  keeper = std::jthread([this](std::stop_token stop) {
+    try {
+      keep(stop);
+    } catch (...) {
+      fail();
     }
   });
 }
 
+void Monitor::Impl::fail() {
+  const std::lock_guard lock(mutex);
+  failure = std::current_exception();
+  progressed.notify_all();
+}
+
+void Monitor::Impl::keep(const std::stop_token& stop) {
+  Keeper keeper_of(*store, options.retention);
+  while (!stop.stop_requested()) {
+    api->tidy();
+    LetGo found = keeper_of.look(board.newest());
+    const bool more = found.rows.size() >= Keeper::rows_at_once;
+    std::unique_lock lock(mutex);
+    if (!letting_go.any()) letting_go = std::move(found);
+    // As long as the last ones are not gone, the same would be found again.
+    keeper_wakes.wait_for(lock, stop, more ? keep_on_every : keep_every, [] { return false; });
+  }
+}
+
 Monitor::Impl::~Impl() {
   thread.request_stop();
+  keeper.request_stop();
   server.stop();
+  if (keeper.joinable()) keeper.join();
   if (thread.joinable()) thread.join();
 }
 
@@ -183,7 +219,8 @@ void Monitor::Impl::on_event(const Observation& event, const EventAttributes& at
                        std::string(attributes.causation),
                        attributes.time,
                        event.time,
-                       no_index};
+                       no_index,
+                       std::string(attributes.subject)};
   witness->observe(event, std::move(summary));
   if (witness->pending() >= batch_events_max) commit();
 }
@@ -226,7 +263,11 @@ void Monitor::Impl::step() {
     look_at_definitions();
   }
   const bool was_dirty = witness->dirty();
-  if (was_dirty && (now - oldest_pending >= batch_age_max)) commit();
+  const bool lets_go = [this] {
+    const std::lock_guard lock(mutex);
+    return letting_go.any();
+  }();
+  if ((was_dirty && now - oldest_pending >= batch_age_max) || (lets_go && !was_dirty)) commit();
   if (now - last_publish >= publish_every) publish(now);
 }
 
@@ -236,9 +277,18 @@ void Monitor::Impl::look_at_definitions() {
   for (const auto& line : change->said) say(line);
   for (const auto& line : change->refused) say(line + "; what held before holds on");
   for (const auto& line : witness->adopt(change->entries)) say(line);
+  for (const auto& line : witness->accept(change->accepted)) say(line);
 }
 
 void Monitor::Impl::commit() {
+  {
+    const std::lock_guard lock(mutex);
+    if (letting_go.any()) {
+      witness->remove(letting_go.rows);
+      if (letting_go.past) witness->forget_past(*letting_go.past);
+      letting_go = {};
+    }
+  }
   witness->commit();
   publish(Clock::now());
 }

@@ -18,6 +18,7 @@
 
 #include "laban/options.hpp"
 #include "monitor/core/tracker.hpp"
+#include "monitor/retention.hpp"
 
 namespace laban::monitor {
 
@@ -31,6 +32,7 @@ struct MonitorOptions {
   std::filesystem::path web;   // the dashboard from files, for work on it
   std::string version = "0";   // of the software
   TrackerOptions tracking;
+  Retention retention;
   // Makes JSON of a payload by its schema; called from any thread; may be empty.
   std::function<std::optional<std::string>(std::string_view dataschema, std::string_view bytes)> decoder;
   std::function<void(const std::string&)> say;  // a line for people, without a full stop

@@ -2,88 +2,21 @@
 #include "monitor/witness.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <functional>
-#include <span>
 #include <utility>
 
 #include "laban/error.hpp"
+#include "monitor/core/byte_codec.hpp"
 #include "monitor/core/soundness.hpp"
+#include "monitor/witness_fold.hpp"
 
 namespace laban::monitor {
 namespace {
 
 constexpr std::size_t changed_max = 200;
 
-// What the store holds of an instance in memory, as far as its index entries depend on it.
-struct Kept {
-  static constexpr std::uint8_t steps_max = 5;
-  static constexpr std::uint8_t too_many = 0xff;
-
-  Time started{};
-  Time last_event{};
-  Time ended{};
-  std::uint8_t bucket = 0;
-  std::uint8_t step_count = 0;  // too_many: read the row from the store
-  bool known = false;
-  bool dirty = false;
-  bool held = false;  // ended and still open for later events to judge
-  std::array<std::uint16_t, steps_max> steps{};
-};
-
 }  // namespace
-
-struct Witness::Fold {
-  struct Entry {
-    std::shared_ptr<DefinitionFacts> facts;
-    StoredDefinition stored;
-    Statistics statistics;
-    bool dirty = true;
-    std::shared_ptr<const DefinitionCounts> counts;
-  };
-  struct PendingEvent {
-    InstanceIndex instance;
-    EventSummary summary;
-  };
-
-  Fold(Store& given, TrackerOptions options, ActivationListener listener)
-      : store(given), tracker(options), on_activate(std::move(listener)) {}
-
-  Store& store;
-  Tracker tracker;
-  ActivationListener on_activate;
-  StoreHead head;
-  std::vector<Entry> entries;  // by DefinitionIndex
-  std::vector<Kept> kept;      // by InstanceIndex
-  std::vector<InstanceIndex> dirty;
-  std::vector<PendingEvent> events;
-  std::vector<LogEntry> log;
-  std::vector<Change> changes;  // reused
-  std::vector<DefinitionIndex> fresh_definitions;
-  std::vector<InstanceRow> changed;
-  bool more_changed = false;
-  std::size_t observed = 0;  // since the last commit
-  bool moved = false;        // the offset or a gap count moved
-  std::uint64_t snapshots = 0;
-  std::uint64_t commits = 0;
-  std::shared_ptr<const StoreView> view;
-  Services services;
-
-  void load();
-  DefinitionIndex activate(const LibraryEntry& entry, StoredDefinition stored);
-  void restore(const StoredInstance& instance);
-  Kept& kept_of(InstanceIndex instance);
-  void touch(InstanceIndex instance);
-  void apply(const Change& change, const EventSummary* event);
-  std::span<const PendingEvent> events_of(InstanceIndex instance) const;
-  InstanceRow row_of(const InstanceView& now) const;
-  std::vector<std::uint16_t> steps_of(const InstanceView& now, const InstanceRow* before,
-                                      std::span<const PendingEvent> fresh) const;
-  std::optional<InstanceRow> row_before(const Kept& place, const InstanceName& name) const;
-  static void remember(Kept& place, const InstanceRow& row);
-  void commit_instance(StoreBatch& batch, InstanceIndex instance);
-};
 
 // --- definitions
 
@@ -97,6 +30,7 @@ DefinitionIndex Witness::Fold::activate(const LibraryEntry& entry, StoredDefinit
   out.facts->id = model.id;
   out.facts->version = stored.version;
   out.facts->name = model.name.empty() ? model.id : model.name;
+  out.facts->after_offset = stored.after_offset;
   out.facts->sound = check_soundness(definition->net(), &model).sound;
   for (const auto& step : definition->steps()) {
     out.facts->step_names.push_back(step.name);
@@ -124,7 +58,7 @@ std::vector<std::string> Witness::adopt(const std::vector<LibraryEntry>& library
   for (const auto& entry : library) {
     Fold::Entry* before = newest(entry.model.id);
     if (before && !before->stored.retired && before->stored.text == entry.text) continue;
-    StoredDefinition stored{entry.model.id, entry.model.version, entry.file, entry.text, fold.head.offset, false};
+    StoredDefinition stored{entry.model.id, entry.model.version, entry.file, entry.text, fold.head.offset, false, 0};
     // The same version word for another text, or again after a break: told apart by a number.
     const auto taken = [&](const std::string& version) {
       return std::any_of(fold.entries.begin(), fold.entries.end(),
@@ -132,7 +66,10 @@ std::vector<std::string> Witness::adopt(const std::vector<LibraryEntry>& library
     };
     for (int number = 2; taken(stored.version); ++number)
       stored.version = entry.model.version + "+" + std::to_string(number);
-    if (before) before->stored.retired = before->dirty = true;
+    if (before) {
+      before->stored.retired = before->dirty = true;
+      before->stored.retired_after = fold.head.offset;
+    }
     if (before) fold.fresh_definitions.push_back(before->facts->index);
     const auto index = fold.activate(entry, stored);
     fold.fresh_definitions.push_back(index);
@@ -145,6 +82,7 @@ std::vector<std::string> Witness::adopt(const std::vector<LibraryEntry>& library
         std::any_of(library.begin(), library.end(), [&](const auto& e) { return e.model.id == entry.facts->id; });
     if (there || entry.stored.retired) continue;
     entry.stored.retired = entry.dirty = true;
+    entry.stored.retired_after = fold.head.offset;
     fold.tracker.retire(entry.facts->index);
     fold.fresh_definitions.push_back(entry.facts->index);
     fold.log.push_back({LogEntry::Kind::retire, fold.head.offset, {}, entry.facts->index, 0, 0});
@@ -178,6 +116,18 @@ void Witness::Fold::load() {
                   "the store's counts of " + stored.id + " cannot be read: the store is damaged, move it away");
     }
   }
+  store.each_part(accepted_part, [&](std::string_view, std::string_view bytes) {
+    if (!monitor::restore(bytes, accepted))
+      throw Error(Errc::storage, "the store's accepted deviations cannot be read: the store is damaged, move it away");
+  });
+  accepted_seen = std::make_shared<const std::vector<AcceptedRule>>(accepted);
+  store.each_part(removed_part, [&](std::string_view name, std::string_view bytes) {
+    const std::size_t index = std::stoul(std::string(name.substr(removed_part.size())));
+    ByteReader in(bytes);
+    if (index >= entries.size()) return;
+    in.numbers(entries[index].removed);
+    for (const auto n : entries[index].removed) removals += n;
+  });
   const std::string totals = store.totals();
   if (!totals.empty() && !tracker.restore_totals(totals)) {
     throw Error(Errc::storage,
@@ -222,8 +172,9 @@ void Witness::Fold::touch(InstanceIndex instance) {
   dirty.push_back(instance);
 }
 
-void Witness::Fold::apply(const Change& change, const EventSummary* event) {
+void Witness::Fold::apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time) {
   touch(change.instance);
+  record(change, offset, time);
   Entry& entry = entries[change.definition];
   entry.dirty = true;
   if (change.ended) entry.statistics.duration.add(change.took);
@@ -243,7 +194,7 @@ void Witness::observe(const Observation& event, EventSummary&& summary) {
     fold.services.observe(event.source, event.type, summary.id, summary.causation, event.time);
   fold.changes.clear();
   fold.tracker.observe(event, fold.changes);
-  for (const auto& change : fold.changes) fold.apply(change, &summary);
+  for (const auto& change : fold.changes) fold.apply(change, &summary, event.offset, event.time);
   if (event.offset > fold.head.offset) fold.head.offset = event.offset;
   fold.head.last_event_at = std::max(fold.head.last_event_at, event.time);
   ++fold.observed;
@@ -255,13 +206,14 @@ void Witness::advance(Time now) {
   fold.changes.clear();
   fold.tracker.advance(now, fold.changes);
   if (fold.changes.empty()) return;
-  for (const auto& change : fold.changes) fold.apply(change, nullptr);
+  for (const auto& change : fold.changes) fold.apply(change, nullptr, fold.head.offset, now);
   fold.log.push_back({LogEntry::Kind::advance, fold.head.offset, now, 0, 0, 0});
 }
 
 void Witness::gap(std::uint64_t from, std::uint64_t to) {
   fold_->tracker.note_gap();
   fold_->head.gaps += to - from + 1;
+  fold_->lost.push_back({fold_->head.offset, to - from + 1});
   fold_->log.push_back({LogEntry::Kind::gap, fold_->head.offset, {}, 0, from, to});
   reached(to);
 }
@@ -291,7 +243,7 @@ void Witness::follows(std::uint64_t log_id, std::uint32_t generation) {
 
 // --- commits
 
-InstanceRow Witness::Fold::row_of(const InstanceView& now) const {
+InstanceRow Witness::Fold::row_of(const InstanceView& now, InstanceIndex instance) const {
   InstanceRow row;
   row.name = {now.definition, now.key, now.run};
   row.bucket = {now.state, now.verdict, static_cast<std::uint8_t>(now.flags & (flag_stuck | flag_late))};
@@ -302,30 +254,9 @@ InstanceRow Witness::Fold::row_of(const InstanceView& now) const {
   row.step_since = now.step_since;
   row.ended_at = now.ended_at.value_or(Time{});
   row.events = now.events;
+  if (const StepIndex step = tracker.step(instance); step != no_index) row.steps = {static_cast<std::uint16_t>(step)};
+  row.since = head.changes;
   return row;
-}
-
-// The tracker says where it stands by names; of several nodes with one name it is the one that was matched last.
-std::vector<std::uint16_t> Witness::Fold::steps_of(const InstanceView& now, const InstanceRow* before,
-                                                   std::span<const PendingEvent> fresh) const {
-  const auto& all = entries[now.definition].facts->step_names;
-  std::vector<std::uint16_t> out;
-  for (const auto& name : now.steps) {
-    const auto same = [&](std::size_t step) { return step < all.size() && all[step] == name; };
-    std::size_t found = static_cast<std::size_t>(std::find(all.begin(), all.end(), name) - all.begin());
-    if (found == all.size()) continue;
-    if (before) {
-      const auto was = std::find_if(before->steps.begin(), before->steps.end(), same);
-      if (was != before->steps.end()) found = *was;
-    }
-    for (const auto& event : fresh) {
-      if (same(event.summary.step)) found = event.summary.step;
-    }
-    out.push_back(static_cast<std::uint16_t>(found));
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
 }
 
 std::span<const Witness::Fold::PendingEvent> Witness::Fold::events_of(InstanceIndex instance) const {
@@ -338,8 +269,8 @@ std::span<const Witness::Fold::PendingEvent> Witness::Fold::events_of(InstanceIn
 
 std::optional<InstanceRow> Witness::Fold::row_before(const Kept& place, const InstanceName& name) const {
   if (!place.known || place.step_count == Kept::too_many) {
-    auto found = store.latest(name.definition, name.key);
-    if (!found || found->row.name != name) return std::nullopt;
+    auto found = store.instance(name);
+    if (!found) return std::nullopt;
     return std::move(found->row);
   }
   InstanceRow row;
@@ -365,12 +296,10 @@ void Witness::Fold::remember(Kept& place, const InstanceRow& row) {
 void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
   Kept& place = kept[instance];
   place.dirty = false;
-  const InstanceView now = tracker.view(instance);
-  InstanceRow row = row_of(now);
+  const auto ended = ended_now.find(instance);
+  InstanceRow row = ended != ended_now.end() ? ended->second.row : row_of(tracker.view(instance), instance);
   const auto before = row_before(place, row.name);
-  const auto fresh = events_of(instance);
-  row.steps = steps_of(now, before ? &*before : nullptr, fresh);
-  for (const auto& event : fresh) batch.add_event(row.name, event.summary);
+  for (const auto& event : events_of(instance)) batch.add_event(row.name, event.summary);
   std::string bytes;
   tracker.save(instance, bytes);
   batch.put(row, bytes, before ? &*before : nullptr);
@@ -378,8 +307,7 @@ void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
   if (before) statistics.leave(before->bucket, before->steps);
   statistics.enter(row.bucket, row.steps);
   remember(place, row);
-  const bool open = std::any_of(now.deviations.begin(), now.deviations.end(), [](const auto& d) { return !d.settled; });
-  const bool held = !is_live(row.bucket.state) && open;
+  const bool held = ended != ended_now.end() && ended->second.open;
   if (held != place.held) batch.hold(row.name, held);
   place.held = held;
   if (changed.size() < changed_max) {
@@ -396,12 +324,21 @@ void Witness::commit() {
                    [](const auto& a, const auto& b) { return a.instance < b.instance; });
   for (const auto instance : fold.dirty) fold.commit_instance(*batch, instance);
   for (const auto index : fold.fresh_definitions) batch->put_definition(index, fold.entries[index].stored);
+  fold.let_go(*batch);
+  if (fold.accepted_changed) {
+    batch->put_part(accepted_part, save(fold.accepted));
+    fold.accepted_seen = std::make_shared<const std::vector<AcceptedRule>>(fold.accepted);
+    fold.accepted_changed = false;
+  }
   for (auto& entry : fold.entries) {
     if (entry.dirty) batch->put_statistics(entry.facts->index, entry.statistics.save());
   }
   fold.services.save(*batch);
   batch->put_totals(fold.tracker.save_totals());
   for (const auto& entry : fold.log) batch->add_log(entry);
+  for (const auto& block : fold.journal.take()) batch->add_changes(block);
+  for (const auto& [row, until] : fold.replaced) batch->put_replaced(row, until);
+  for (const auto& gap : fold.lost) batch->add_gap(gap);
   fold.store.commit(std::move(batch), fold.head);
   fold.head = fold.store.head();
   // Ended instances are the store's from now on, unless later events may still judge them.
@@ -415,6 +352,9 @@ void Witness::commit() {
   fold.events.clear();
   fold.log.clear();
   fold.fresh_definitions.clear();
+  fold.ended_now.clear();
+  fold.replaced.clear();
+  fold.lost.clear();
   fold.observed = 0;
   fold.moved = false;
   ++fold.commits;
@@ -424,9 +364,11 @@ void Witness::commit() {
     auto counts = std::make_shared<DefinitionCounts>();
     counts->facts = entry.facts;
     counts->active = !entry.stored.retired;
+    counts->retired_after = entry.stored.retired_after;
     counts->approximate = fold.tracker.definition(entry.facts->index).automaton().approximate();
     counts->totals = fold.tracker.totals(entry.facts->index);
     counts->statistics = entry.statistics;
+    counts->removed = entry.removed;
     entry.counts = std::move(counts);
     entry.dirty = false;
   }
@@ -449,7 +391,8 @@ std::size_t Witness::pending() const {
 }
 
 bool Witness::dirty() const {
-  return fold_->moved || !fold_->dirty.empty() || !fold_->log.empty() || !fold_->fresh_definitions.empty();
+  return fold_->moved || !fold_->leaving.empty() || fold_->forgetting || !fold_->dirty.empty() || !fold_->log.empty() ||
+         !fold_->fresh_definitions.empty();
 }
 
 Published Witness::publish(const Observing& observing) {
@@ -467,6 +410,8 @@ Published Witness::publish(const Observing& observing) {
   counts->malformed = observing.malformed;
   counts->repaired = observing.repaired;
   counts->commits = fold.commits;
+  counts->removals = fold.removals;
+  counts->accepted = fold.accepted_seen;
   counts->events_per_second = observing.events_per_second;
   counts->connected = observing.connected;
   counts->ready = observing.ready;

@@ -52,6 +52,9 @@ class Witness {
   // missing ones begin no new instances. Says what changed, a line each.
   std::vector<std::string> adopt(const std::vector<LibraryEntry>& entries);
 
+  // Makes these the deviations that are let pass, after the current offset. Says what changed, a line each.
+  std::vector<std::string> accept(const std::vector<Acceptance>& rules);
+
   // Refuses a log other than the one that the store was built from: Error(storage).
   void follows(std::uint64_t log_id, std::uint32_t generation);
 
@@ -60,6 +63,11 @@ class Witness {
   void gap(std::uint64_t from, std::uint64_t to);
   // Everything up to here was seen, also what no definition has in scope.
   void reached(std::uint64_t offset);
+
+  // Retention: these ended instances go with the next commit, but for such as have changed since or may still change; and
+  // the past before a checkpoint.
+  void remove(const std::vector<InstanceRow>& rows);
+  void forget_past(const Checkpoint& until);
 
   std::uint64_t offset() const;
   std::size_t pending() const;  // events since the last commit

@@ -2,6 +2,7 @@
 #include "monitor/core/event_log.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 namespace laban::monitor {
@@ -20,7 +21,8 @@ void LogFilter::event(const LogEvent& event) {
   if (options_.lifecycle == Lifecycle::complete && !event.lifecycle.empty() && !same_word(event.lifecycle, "complete"))
     return;
   if (!options_.order_by_time && options_.lifecycle != Lifecycle::pair) return next_.event(event);
-  trace_.push_back({std::string(event.activity), std::string(event.lifecycle), event.time, false});
+  trace_.push_back(
+      {std::string(event.activity), std::string(event.lifecycle), event.time, std::string(event.source), false});
 }
 
 // A start and the next complete of the same activity are one event, where the complete stands. Other transitions
@@ -53,7 +55,7 @@ void LogFilter::end_trace() {
     std::stable_sort(trace_.begin(), trace_.end(), [](const Kept& a, const Kept& b) { return a.time < b.time; });
   }
   if (options_.lifecycle == Lifecycle::pair) pair(trace_);
-  for (const Kept& event : trace_) next_.event({event.activity, event.lifecycle, event.time});
+  for (const Kept& event : trace_) next_.event({event.activity, event.lifecycle, event.time, event.source});
   trace_.clear();
   next_.end_trace();
 }
@@ -141,6 +143,25 @@ std::optional<LogTime> parse_time(std::string_view text) {
   return LogTime{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{hour} +
                  std::chrono::minutes{minute - zone} + std::chrono::seconds{second} +
                  std::chrono::nanoseconds{nanoseconds}};
+}
+
+std::string rfc3339(LogTime time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  char whole[32];
+  std::snprintf(whole, sizeof whole, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  const auto nanoseconds = static_cast<int>(clock.subseconds().count());
+  char rest[16];
+  if (nanoseconds % 1000 == 0) {
+    std::snprintf(rest, sizeof rest, ".%06dZ", nanoseconds / 1000);
+  } else {
+    std::snprintf(rest, sizeof rest, ".%09dZ", nanoseconds);
+  }
+  return std::string(whole) + rest;
 }
 
 }  // namespace laban::monitor

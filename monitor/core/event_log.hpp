@@ -19,12 +19,15 @@ struct LogEvent {
   std::string_view activity;
   std::string_view lifecycle;  // empty where the log has none
   std::optional<LogTime> time;
+  std::string_view source = {};  // who said it, where the log tells it as laban:source
 };
 
 // Takes what a reader finds. Traces do not overlap.
 class LogSink {
  public:
   virtual ~LogSink() = default;
+  // What a trace says of itself, where the log has it: before the trace begins.
+  virtual void trace_attribute(std::string_view, std::string_view) {}
   virtual void begin_trace(std::string_view id) = 0;
   virtual void event(const LogEvent& event) = 0;
   virtual void end_trace() = 0;
@@ -43,6 +46,7 @@ struct LogOptions {
 class LogFilter : public LogSink {
  public:
   LogFilter(LogSink& next, LogOptions options) : next_(next), options_(options) {}
+  void trace_attribute(std::string_view key, std::string_view value) override { next_.trace_attribute(key, value); }
   void begin_trace(std::string_view id) override;
   void event(const LogEvent& event) override;
   void end_trace() override;
@@ -54,6 +58,7 @@ class LogFilter : public LogSink {
     std::string activity;
     std::string lifecycle;
     std::optional<LogTime> time;
+    std::string source;
     bool joined = false;
   };
   void pair(std::vector<Kept>& events) const;
@@ -65,5 +70,8 @@ class LogFilter : public LogSink {
 
 // ISO 8601 and its common relatives: 2010-12-30T14:32:00.000+01:00, 2010/12/30 14:32, with UTC where no zone is said.
 std::optional<LogTime> parse_time(std::string_view text);
+
+// RFC 3339 in UTC, with microseconds or, where they are needed, nanoseconds: 2026-11-21T19:23:25.591906Z.
+std::string rfc3339(LogTime time);
 
 }  // namespace laban::monitor

@@ -21,7 +21,8 @@ void Replay::begin_trace(std::string_view id) {
 
 void Replay::event(const LogEvent& event) {
   ++totals_.events;
-  follower_.observe(position_, SeenLabels(seen_.data()), {definition_.meaning(event.activity, {}), event.activity});
+  follower_.observe(position_, SeenLabels(seen_.data()),
+                    {definition_.meaning(event.activity, event.source), event.activity});
 }
 
 void Replay::end_trace() {

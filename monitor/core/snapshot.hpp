@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/core/acceptance.hpp"
 #include "monitor/core/statistics.hpp"
 #include "monitor/core/tracker.hpp"
 
@@ -22,14 +23,17 @@ struct DefinitionFacts {
   std::optional<bool> sound;            // nothing: not decided
   std::vector<std::string> step_names;  // by StepIndex; several nodes can have one name
   std::vector<std::string> step_ids;    // of the nodes, for drawing
+  std::uint64_t after_offset = 0;       // it holds for events after this one
 };
 
 struct DefinitionCounts {
   std::shared_ptr<const DefinitionFacts> facts;
   bool active = true;
+  std::uint64_t retired_after = 0;  // where it is not active
   bool approximate = false;
   Totals totals;
   Statistics statistics;
+  std::vector<std::uint64_t> removed;  // as Statistics::cells: ended instances that retention took; empty where none
 };
 
 struct Snapshot {
@@ -44,10 +48,12 @@ struct Snapshot {
   std::uint64_t malformed = 0;
   std::uint64_t repaired = 0;  // events that PUB/SUB lost and the log gave back
   std::uint64_t commits = 0;
+  std::uint64_t removals = 0;  // instances that retention took
   double events_per_second = 0;
   bool connected = false;
   bool ready = false;                                                // caught up with the bus since the start
   std::vector<std::shared_ptr<const DefinitionCounts>> definitions;  // by DefinitionIndex
+  std::shared_ptr<const std::vector<AcceptedRule>> accepted;         // all there ever were; may be none
 };
 
 }  // namespace laban::monitor

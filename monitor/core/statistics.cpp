@@ -40,6 +40,12 @@ bool take(std::string_view& in, std::uint64_t& value) {
   return false;
 }
 
+std::uint64_t& cell_of(Statistics& statistics, const Bucket& bucket, const std::vector<std::uint16_t>& steps) {
+  const std::size_t none = statistics.tokens.size();
+  const std::size_t step = steps.empty() ? none : std::min<std::size_t>(steps.back(), none);
+  return statistics.cells[step * buckets + index_of(bucket)];
+}
+
 }  // namespace
 
 void DurationHistogram::add(std::chrono::nanoseconds duration) {
@@ -129,6 +135,7 @@ std::uint64_t Statistics::total() const {
 
 void Statistics::enter(const Bucket& bucket, const std::vector<std::uint16_t>& steps) {
   ++instances[index_of(bucket)];
+  ++cell_of(*this, bucket, steps);
   if (!is_live(bucket.state)) return;
   for (const auto step : steps) {
     if (step >= tokens.size()) continue;
@@ -141,6 +148,7 @@ void Statistics::enter(const Bucket& bucket, const std::vector<std::uint16_t>& s
 void Statistics::leave(const Bucket& bucket, const std::vector<std::uint16_t>& steps) {
   assert(instances[index_of(bucket)] > 0);
   --instances[index_of(bucket)];
+  --cell_of(*this, bucket, steps);
   if (!is_live(bucket.state)) return;
   for (const auto step : steps) {
     if (step >= tokens.size()) continue;
@@ -159,6 +167,12 @@ std::string Statistics::save() const {
     put(out, at.stuck);
     put(out, at.late);
   }
+  put(out, static_cast<std::uint64_t>(std::count_if(cells.begin(), cells.end(), [](auto n) { return n != 0; })));
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i] == 0) continue;
+    put(out, i);
+    put(out, cells[i]);
+  }
   for (const auto n : passed) put(out, n);
   duration.save(out);
   for (const auto& histogram : step_duration) histogram.save(out);
@@ -172,6 +186,12 @@ bool Statistics::restore(std::string_view in) {
   bool good = true;
   for (auto& n : out.instances) good = good && take(in, n);
   for (auto& at : out.tokens) good = good && take(in, at.live) && take(in, at.stuck) && take(in, at.late);
+  std::uint64_t filled = 0;
+  good = good && take(in, filled);
+  for (; good && filled > 0; --filled) {
+    std::uint64_t at = 0;
+    good = take(in, at) && at < out.cells.size() && take(in, out.cells[at]);
+  }
   for (auto& n : out.passed) good = good && take(in, n);
   good = good && out.duration.restore(in);
   for (auto& histogram : out.step_duration) good = good && histogram.restore(in);

@@ -2,6 +2,7 @@
 // list can be filtered by, tokens a step, durations. Part of the fold: kept with the instances that they count.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -68,13 +69,20 @@ struct Tokens {
 };
 
 struct Statistics {
-  explicit Statistics(std::size_t steps = 0) : tokens(steps), passed(steps), step_duration(steps) {}
+  explicit Statistics(std::size_t steps = 0)
+      : tokens(steps), cells((steps + 1) * buckets), passed(steps), step_duration(steps) {}
 
   std::array<std::uint64_t, buckets> instances{};
   std::vector<Tokens> tokens;                    // by step
+  std::vector<std::uint64_t> cells;              // by step, and one without a step, and bucket: see cell()
   std::vector<std::uint64_t> passed;             // by step: how often it showed
   DurationHistogram duration;                    // of ended instances
   std::vector<DurationHistogram> step_duration;  // by step: from the event before until it showed
+
+  // Instances of a bucket that stand at the step; a step that the definition lacks is none.
+  std::uint64_t cell(std::size_t step, std::size_t bucket) const {
+    return cells[std::min(step, tokens.size()) * buckets + bucket];
+  }
 
   std::uint64_t count(InstanceState state) const;
   std::uint64_t count(Verdict verdict) const;

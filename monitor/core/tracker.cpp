@@ -434,7 +434,9 @@ void Tracker::Fold::finish(Change& change, unsigned owed_before, std::vector<Cha
   ++totals.instances[static_cast<std::size_t>(change.after)];
   ++totals.verdict[static_cast<std::size_t>(change.verdict)];
   for (std::size_t flag = 0; flag < 2; ++flag) totals.flagged[flag] += change.flags >> flag & 1;
-  totals.compensations_owed += owed(slot);
+  const unsigned owed_after = owed(slot);
+  totals.compensations_owed += owed_after;
+  change.owed = static_cast<int>(owed_after) - static_cast<int>(change.started ? 0 : owed_before);
   totals.ended[static_cast<std::size_t>(change.after)] += change.ended ? 1 : 0;
   for (DeviationKind kind : change.settled) ++totals.deviations[static_cast<std::size_t>(kind)];
   const bool nothing = !change.event && change.settled.empty() && change.before == change.after &&
@@ -456,6 +458,16 @@ InstanceIndex Tracker::find(DefinitionIndex definition, std::string_view key) co
 
 InstanceState Tracker::state(InstanceIndex instance) const {
   return fold_->hot(instance).phase;
+}
+
+std::string_view Tracker::key(InstanceIndex instance) const {
+  return fold_->key(instance);
+}
+std::uint32_t Tracker::run(InstanceIndex instance) const {
+  return fold_->cold(instance).run;
+}
+StepIndex Tracker::step(InstanceIndex instance) const {
+  return fold_->hot(instance).step;
 }
 
 void Tracker::each(const std::function<void(InstanceIndex)>& visit) const {

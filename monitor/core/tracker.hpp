@@ -55,6 +55,7 @@ struct Change {
   std::chrono::nanoseconds step_took{0};  // since the event before
   std::chrono::nanoseconds took{0};       // since the start; set with `ended`
   std::vector<DeviationKind> settled;     // deviations that now count
+  int owed = 0;                           // how many more compensations are owed
   bool event = true;                      // false: time did it
 };
 
@@ -135,6 +136,9 @@ class Tracker {
   InstanceIndex find(DefinitionIndex definition, std::string_view key) const;
   InstanceView view(InstanceIndex instance) const;
   InstanceState state(InstanceIndex instance) const;
+  std::string_view key(InstanceIndex instance) const;
+  std::uint32_t run(InstanceIndex instance) const;
+  StepIndex step(InstanceIndex instance) const;  // the last matched; no_index where there is none
   void each(const std::function<void(InstanceIndex)>& visit) const;
   const Totals& totals(DefinitionIndex definition) const;
   std::uint64_t duplicates() const;    // offsets seen before

@@ -69,7 +69,7 @@ struct Feed::Impl {
     out.offset = event.offset();
     out.time = event.recordedtime();
     out.fields = &fields;
-    listener.on_event(out, {event.id(), event.causationid(), event.time()});
+    listener.on_event(out, {event.id(), event.causationid(), event.time(), event.subject()});
   }
 };
 

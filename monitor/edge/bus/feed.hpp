@@ -24,6 +24,7 @@ struct EventAttributes {
   std::string_view id;
   std::string_view causation;
   Time time{};  // the publisher's clock; the epoch where it said none
+  std::string_view subject;
 };
 
 // How far the feed has come.

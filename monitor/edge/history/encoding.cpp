@@ -8,7 +8,7 @@ namespace laban::monitor::store {
 namespace {
 
 // The first byte of every value that has a layout: what a later release reads, it knows by this.
-constexpr std::uint64_t layout = 1;
+constexpr std::uint64_t layout = 2;
 
 std::uint64_t nanoseconds(Time time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
@@ -99,6 +99,7 @@ std::string encode(const InstanceRow& row, std::string_view bytes) {
   out.number(row.events);
   out.number(row.steps.size());
   for (const auto step : row.steps) out.number(step);
+  out.number(row.since);
   return out.take().append(bytes);
 }
 
@@ -119,6 +120,7 @@ bool decode(const InstanceName& name, std::string_view value, InstanceRow& row, 
   row.steps.clear();
   for (std::uint64_t n = in.number(); n > 0 && in.good(); --n)
     row.steps.push_back(static_cast<std::uint16_t>(in.number()));
+  row.since = in.number();
   bytes = in.rest();
   return in.good();
 }
@@ -139,6 +141,7 @@ std::string encode(const EventSummary& event) {
   out.time(event.time);
   out.time(event.recorded);
   out.number(event.step);
+  out.text(event.subject);
   return out.take();
 }
 
@@ -153,6 +156,7 @@ bool decode(std::uint64_t offset, std::string_view value, EventSummary& event) {
   event.time = in.time();
   event.recorded = in.time();
   event.step = static_cast<StepIndex>(in.number());
+  event.subject = in.text();
   return in.good();
 }
 
@@ -177,6 +181,7 @@ std::string encode(const StoredDefinition& definition) {
   out.text(definition.text);
   out.number(definition.after_offset);
   out.number(definition.retired ? 1 : 0);
+  out.number(definition.retired_after);
   return out.take();
 }
 
@@ -189,6 +194,7 @@ bool decode(std::string_view value, StoredDefinition& definition) {
   definition.text = in.text();
   definition.after_offset = in.number();
   definition.retired = in.number() != 0;
+  definition.retired_after = in.number();
   return in.good();
 }
 
@@ -201,6 +207,9 @@ std::string encode(const StoreHead& head) {
   out.time(head.last_event_at);
   out.number(head.gaps);
   out.number(head.log_entries);
+  out.number(head.changes);
+  out.number(head.forgotten);
+  out.time(head.clock);
   return out.take();
 }
 
@@ -213,6 +222,9 @@ bool decode(std::string_view value, StoreHead& head) {
   head.last_event_at = in.time();
   head.gaps = in.number();
   head.log_entries = in.number();
+  head.changes = in.number();
+  head.forgotten = in.number();
+  head.clock = in.time();
   return in.good();
 }
 
@@ -240,14 +252,15 @@ bool decode(std::string_view value, LogEntry& entry) {
   return in.good();
 }
 
-std::string bucket_prefix(Order order, DefinitionIndex definition, const Bucket& bucket) {
+std::string cell_prefix(Order order, DefinitionIndex definition, const Bucket& bucket, std::uint16_t step) {
   std::string out;
-  out.reserve(64);
+  out.reserve(72);
   out += static_cast<char>(order);
   put_big(out, definition, 2);
   out += static_cast<char>(bucket.state);
   out += static_cast<char>(bucket.verdict);
   out += static_cast<char>(bucket.flags);
+  put_big(out, order == Order::started && is_live(bucket.state) ? no_cell_step : step, 2);
   return out;
 }
 
@@ -266,7 +279,7 @@ std::uint64_t sort_value(Order order, const InstanceRow& row) {
 }
 
 std::string index_key(Order order, const InstanceRow& row) {
-  std::string out = bucket_prefix(order, row.name.definition, row.bucket);
+  std::string out = cell_prefix(order, row.name.definition, row.bucket, cell_step(row.steps));
   put_big(out, sort_value(order, row), 8);
   out += name_key(row.name);
   return out;
@@ -285,17 +298,105 @@ bool belongs(Order order, const InstanceRow& row) {
   return false;
 }
 
-std::string encode_steps(const std::vector<std::uint16_t>& steps) {
-  std::string out;
-  for (const auto step : steps) put_big(out, step, 2);
+std::string encode_entry(const InstanceRow& row) {
+  Writer out;
+  out.time(row.started_at);
+  if (is_live(row.bucket.state)) return out.take();
+  out.number(row.since);
+  out.time(row.ended_at);
+  out.number(index_of(row.bucket));
+  out.number(cell_step(row.steps));
+  return out.take();
+}
+
+bool decode(std::string_view value, IndexEntry& entry) {
+  Reader in(value);
+  entry = {};
+  entry.started = in.time();
+  if (!in.good() || in.rest().empty()) return in.good();
+  entry.since = in.number();
+  entry.ended = in.time();
+  const std::uint64_t bucket = in.number();
+  entry.step = static_cast<std::uint16_t>(in.number());
+  if (bucket >= buckets) return false;
+  entry.bucket = bucket_at(bucket);
+  return in.good();
+}
+
+std::string encode(const InstanceRow& row) {
+  return encode(row, {});
+}
+
+std::vector<std::string> words_of(std::string_view text, bool to_be_found) {
+  constexpr std::size_t words_max = 16, word_max = 64;
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (static_cast<unsigned char>(c) & 0x80) != 0; };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::vector<std::string> out;
+  const auto add = [&](std::string_view word) {
+    if (word.empty() || out.size() == words_max) return;
+    std::string kept(word.substr(0, word_max));
+    if (std::find(out.begin(), out.end(), kept) == out.end()) out.push_back(std::move(kept));
+  };
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (std::size_t from = 0; from < lower.size();) {
+    std::size_t to = from;
+    while (to < lower.size() && (is_letter(lower[to]) || is_digit(lower[to]))) ++to;
+    const std::string_view word = std::string_view(lower).substr(from, to - from);
+    add(word);
+    // What begins with a number inside a word, as the 17 of order17 and of 0017.
+    const bool all_digits = std::all_of(word.begin(), word.end(), is_digit);
+    const auto digit = std::find_if(word.begin(), word.end(), is_digit);
+    const bool tail = std::all_of(digit, word.end(), is_digit);
+    if (to_be_found && tail && digit != word.end()) {
+      std::string_view number = word.substr(static_cast<std::size_t>(digit - word.begin()));
+      if (!all_digits) add(number);
+      number.remove_prefix(std::min(number.find_first_not_of('0'), number.size() - 1));
+      add(number);
+    }
+    from = to + (to == from ? 1 : 0);
+  }
   return out;
 }
 
-bool has_one_of(std::string_view encoded, const std::vector<std::uint16_t>& steps) {
-  for (; encoded.size() >= 2; encoded.remove_prefix(2)) {
-    if (std::find(steps.begin(), steps.end(), get_big(encoded, 2)) != steps.end()) return true;
-  }
-  return false;
+std::string word_key(std::string_view word, const InstanceName& name) {
+  std::string out = "w";
+  out += word;
+  out += '\0';
+  return out + name_key(name);
+}
+
+std::string name_word_key(std::string_view name, std::string_view word) {
+  std::string out = "n";
+  out += name;
+  return out.append(word);
+}
+
+std::string change_key(std::uint64_t first_offset, std::uint64_t first_number) {
+  std::string out = "J";
+  put_big(out, first_offset, 8);
+  put_big(out, first_number, 8);
+  return out;
+}
+
+std::string clock_key(Time clock, std::uint64_t first_number) {
+  std::string out = "T";
+  put_big(out, nanoseconds(clock), 8);
+  put_big(out, first_number, 8);
+  return out;
+}
+
+std::string replaced_key(std::uint64_t until, const InstanceName* name) {
+  std::string out = "X";
+  put_big(out, until, 8);
+  return name == nullptr ? out : out + name_key(*name);
+}
+
+std::string checkpoint_key(char kind, std::uint64_t change, std::optional<std::uint64_t> part) {
+  std::string out(1, kind);
+  put_big(out, change, 8);
+  if (part) put_big(out, *part, 4);
+  return out;
 }
 
 }  // namespace laban::monitor::store

@@ -6,7 +6,14 @@
 //   instances  NAME                                  -> row and tracker bytes
 //   history    NAME offset                           -> event summary
 //   names      key \0 definition                     -> length of the key, last run
-//   index      kind definition state verdict flags sort NAME -> steps
+//   index      order definition state verdict flags step sort NAME -> since, start, end
+//   words      'w' word \0 NAME                      -> of ended ones: what the index has
+//              'n' NAME word                         -> nothing; words of subjects
+//   past       'J' first offset, first number        -> changes
+//              'T' clock, first number               -> first offset
+//              'X' number of the end, NAME           -> the row of an ended instance until that change
+//              'C' number                            -> counts at that change
+//              'O' number, part                      -> the live rows at that change
 // where NAME is definition, length of the key, key, run. Numbers in keys are big-endian.
 #pragma once
 
@@ -75,13 +82,34 @@ enum class Order : char {
   duration = 'D',    // ended ones
 };
 
-inline constexpr std::size_t bucket_prefix_size = 6;
-std::string bucket_prefix(Order order, DefinitionIndex definition, const Bucket& bucket);
+// Live rows stand under no step where they are sorted by their start: so a step that goes on moves one entry, not two.
+inline constexpr std::size_t cell_prefix_size = 8;
+std::string cell_prefix(Order order, DefinitionIndex definition, const Bucket& bucket, std::uint16_t step);
 std::uint64_t sort_value(Order order, const InstanceRow& row);
 std::string index_key(Order order, const InstanceRow& row);
 bool belongs(Order order, const InstanceRow& row);
-std::string encode_steps(const std::vector<std::uint16_t>& steps);
-bool has_one_of(std::string_view encoded, const std::vector<std::uint16_t>& steps);
+
+// What an index entry says beside its key; of a live row the start alone.
+struct IndexEntry {
+  std::uint64_t since = 0;
+  Time started{};
+  Time ended{};
+  Bucket bucket;
+  std::uint16_t step = no_cell_step;
+};
+std::string encode_entry(const InstanceRow& row);
+bool decode(std::string_view value, IndexEntry& entry);
+
+std::string encode(const InstanceRow& row);
+// The words of a text in lower case; to be found by, also the numbers at their ends and those without leading zeros.
+std::vector<std::string> words_of(std::string_view text, bool to_be_found = true);
+std::string word_key(std::string_view word, const InstanceName& name);
+std::string name_word_key(std::string_view name, std::string_view word);
+
+std::string change_key(std::uint64_t first_offset, std::uint64_t first_number);
+std::string clock_key(Time clock, std::uint64_t first_number);
+std::string replaced_key(std::uint64_t until, const InstanceName* name = nullptr);
+std::string checkpoint_key(char kind, std::uint64_t change, std::optional<std::uint64_t> part = std::nullopt);
 
 inline constexpr Order orders[] = {Order::last_event, Order::started, Order::ended, Order::duration};
 

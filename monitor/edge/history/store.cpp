@@ -4,9 +4,14 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 
 #include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
 #include <utility>
 
 #include "laban/error.hpp"
@@ -17,9 +22,10 @@ namespace laban::monitor {
 namespace store {
 namespace {
 
+constexpr std::size_t room_bytes = 256 << 10;
 constexpr std::size_t memory_bytes = 64 << 20;  // of memtables, and again of cached blocks
 const std::vector<std::string> families{
-    rocksdb::kDefaultColumnFamilyName, "state", "instances", "history", "names", "index"};
+    rocksdb::kDefaultColumnFamilyName, "state", "instances", "history", "names", "index", "words", "past"};
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
@@ -45,7 +51,13 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.compression = rocksdb::kLZ4Compression;
   std::vector<rocksdb::ColumnFamilyDescriptor> out;
-  for (const auto& name : families) out.emplace_back(name, options);
+  for (const auto& name : families) {
+    out.emplace_back(name, options);
+    // Live entries move at each event: what they leave behind would make the first look into a list slow.
+    if (name == "index")
+      out.back().options.table_properties_collector_factories.push_back(
+          rocksdb::NewCompactOnDeletionCollectorFactory(16'384, 8'192));
+  }
   return out;
 }
 
@@ -64,15 +76,16 @@ class Batch : public StoreBatch {
 
   void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) override {
     writes_.Put(files_->instances, name_key(row.name), encode(row, bytes));
-    const std::string steps = encode_steps(row.steps);
+    const bool ended = !is_live(row.bucket.state);
+    const bool was_ended = before != nullptr && !is_live(before->bucket.state);
+    const std::string entry = encode_entry(row);
     for (const Order order : orders) {
       const bool was = before != nullptr && belongs(order, *before);
       const bool is = belongs(order, row);
       const std::string old_key = was ? index_key(order, *before) : std::string();
       const std::string key = is ? index_key(order, row) : std::string();
       if (was && old_key != key) writes_.Delete(files_->index, old_key);
-      const bool same_steps = before != nullptr && before->steps == row.steps;
-      if (is && (old_key != key || (order == Order::last_event && !same_steps))) writes_.Put(files_->index, key, steps);
+      if (is && (old_key != key || ended)) writes_.Put(files_->index, key, entry);
     }
     if (before == nullptr) {
       Writer value;
@@ -80,6 +93,7 @@ class Batch : public StoreBatch {
       value.number(row.name.run);
       writes_.Put(files_->names, names_key(row.name.key, row.name.definition), value.take());
     }
+    put_words(row, ended ? entry : std::string(), before == nullptr, ended || was_ended);
   }
 
   void hold(const InstanceName& name, bool held) override {
@@ -92,6 +106,69 @@ class Batch : public StoreBatch {
   }
   void add_event(const InstanceName& name, const EventSummary& event) override {
     writes_.Put(files_->history, history_key(name, event.offset), encode(event));
+    if (event.subject.empty() || event.subject == name.key) return;
+    const std::string of = name_key(name);
+    for (const auto& word : words_of(event.subject)) {
+      writes_.Put(files_->words, name_word_key(of, word), "");
+      subjects_.emplace(of, word);
+    }
+  }
+  void add_changes(const ChangeBlock& block) override {
+    Writer where;
+    where.time(block.clock);
+    std::string value = where.take() + block.bytes;
+    writes_.Put(files_->past, change_key(block.first_offset, block.first_number), value);
+    std::string offset;
+    put_big(offset, block.first_offset, 8);
+    writes_.Put(files_->past, clock_key(block.clock, block.first_number), offset);
+  }
+  void add_gap(const GapRecord& gap) override {
+    std::string key = "G";
+    put_big(key, gap.after_offset, 8);
+    Writer value;
+    value.number(gap.lost);
+    writes_.Put(files_->past, key, value.take());
+  }
+  void put_replaced(const InstanceRow& row, std::uint64_t until) override {
+    writes_.Put(files_->past, replaced_key(until, &row.name), encode(row));
+  }
+  void remove(const InstanceRow& row) override {
+    const std::string name = name_key(row.name);
+    writes_.Delete(files_->instances, name);
+    for (const Order order : orders)
+      if (belongs(order, row)) writes_.Delete(files_->index, index_key(order, row));
+    const auto each = [&](rocksdb::ColumnFamilyHandle* family, const std::string& prefix, const auto& visit) {
+      std::unique_ptr<rocksdb::Iterator> at(files_->db->NewIterator({}, family));
+      for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) visit(at->key());
+      files_->check(at->status(), "read");
+    };
+    each(files_->history, name, [&](const rocksdb::Slice& key) {
+      if (key.size() == name.size() + 8) writes_.Delete(files_->history, key);
+    });
+    for (const auto& word : words_of(row.name.key)) writes_.Delete(files_->words, word_key(word, row.name));
+    const std::string words = name_word_key(name, {});
+    each(files_->words, words, [&](const rocksdb::Slice& key) {
+      writes_.Delete(files_->words, word_key(key.ToStringView().substr(words.size()), row.name));
+      writes_.Delete(files_->words, key);
+    });
+    const std::string names = names_key(row.name.key, row.name.definition);
+    std::string last;
+    const auto found = files_->db->Get({}, files_->names, names, &last);
+    if (found.IsNotFound()) return;
+    files_->check(found, "read");
+    Reader in(last);
+    in.number();
+    if (in.number() == row.name.run) writes_.Delete(files_->names, names);
+  }
+  void forget_past(const Checkpoint& until) override {
+    const auto drop = [&](const std::string& from, const std::string& to) {
+      writes_.DeleteRange(files_->past, from, to);
+    };
+    drop("J", change_key(until.offset, until.change + 1));
+    drop("T", clock_key(until.clock, until.change + 1));
+    drop("X", replaced_key(until.change + 1));
+    drop("C", checkpoint_key('C', until.change));
+    drop("O", checkpoint_key('O', until.change));
   }
   void put_definition(DefinitionIndex index, const StoredDefinition& definition) override {
     writes_.Put(files_->state, numbered("definition", index, 2), encode(definition));
@@ -114,17 +191,53 @@ class Batch : public StoreBatch {
   }
 
  private:
-  static rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+  // Every word by which the instance is found, with what a list needs to know of an ended one.
+  void put_words(const InstanceRow& row, const std::string& entry, bool fresh, bool moved) {
+    const std::string of = name_key(row.name);
+    for (auto at = subjects_.lower_bound({of, {}}); at != subjects_.end() && at->first == of; ++at)
+      writes_.Put(files_->words, word_key(at->second, row.name), entry);
+    if (!fresh && !moved) return;
+    for (const auto& word : words_of(row.name.key)) writes_.Put(files_->words, word_key(word, row.name), entry);
+    if (fresh) return;
+    if (!stored_words_) stored_words_.reset(files_->db->NewIterator({}, files_->words));
+    const std::string prefix = name_word_key(of, {});
+    auto& at = *stored_words_;
+    for (at.Seek(prefix); at.Valid() && at.key().starts_with(prefix); at.Next())
+      writes_.Put(files_->words, word_key(at.key().ToStringView().substr(prefix.size()), row.name), entry);
+    files_->check(at.status(), "read");
+  }
 
   std::shared_ptr<const Files> files_;
   rocksdb::WriteBatch writes_;
+  std::set<std::pair<std::string, std::string>> subjects_;  // of this batch
+  std::unique_ptr<rocksdb::Iterator> stored_words_;         // as they were before it
   std::vector<LogEntry> log_;
 };
 
 }  // namespace
 
+// RocksDB of Debian asserts where its first writes fail; so that room is looked for before it is opened.
+void check_room(const std::filesystem::path& directory) {
+  const std::filesystem::path probe = directory / "probe.tmp";
+  std::ofstream out(probe, std::ios::binary | std::ios::trunc);
+  const std::string some(room_bytes, '\0');
+  out << some << std::flush;
+  const bool good = out.good();
+  const int reason = errno;
+  out.close();
+  std::error_code ignored;
+  std::filesystem::remove(probe, ignored);
+  if (good) return;
+  throw Error(Errc::storage, "the store in " + directory.string() + " cannot be written (" + std::strerror(reason) +
+                                 "): check the disk's space and rights, or choose another directory with --data");
+}
+
 Files::~Files() {
   if (!db) return;
+  if (write_failed) {
+    static_cast<void>(db.release());
+    return;
+  }
   for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
   db->Close();
 }
@@ -159,6 +272,7 @@ Store::Store(const std::filesystem::path& directory) : impl_(std::make_shared<Im
     throw Error(Errc::storage, "the directory " + files.directory + " cannot be made (" + failed.message() +
                                    "): choose another one with --data");
   }
+  store::check_room(directory);
   rocksdb::DB* db = nullptr;
   const auto status =
       rocksdb::DB::Open(store::database_options(), files.directory, store::family_options(), &files.handles, &db);
@@ -181,6 +295,8 @@ Store::Store(const std::filesystem::path& directory) : impl_(std::make_shared<Im
   files.history = files.handles[3];
   files.names = files.handles[4];
   files.index = files.handles[5];
+  files.words = files.handles[6];
+  files.past = files.handles[7];
   std::string value;
   const auto found = files.db->Get({}, files.state, "head", &value);
   if (found.IsNotFound()) return;
@@ -238,7 +354,7 @@ void Store::each_open(const std::function<void(const StoredInstance&)>& visit) c
     }
     files.check(at->status(), "read");
   };
-  each(files.index, std::string(1, static_cast<char>(store::Order::last_event)), store::bucket_prefix_size + 8);
+  each(files.index, std::string(1, static_cast<char>(store::Order::last_event)), store::cell_prefix_size + 8);
   each(files.state, store::held_prefix, store::held_prefix.size());
 }
 
@@ -259,12 +375,14 @@ std::unique_ptr<StoreBatch> Store::begin() {
 void Store::commit(std::unique_ptr<StoreBatch> batch, StoreHead head) {
   assert(head.offset >= impl_->head.offset);
   auto& writes = static_cast<store::Batch&>(*batch).finish(head);
-  impl_->files->check(impl_->files->db->Write({}, &writes), "written");
+  const auto status = impl_->files->db->Write({}, &writes);
+  if (!status.ok()) impl_->files->write_failed = true;
+  impl_->files->check(status, "written");
   impl_->head = head;
 }
 
 std::shared_ptr<const StoreView> Store::view() const {
-  return store::make_view(impl_->files, impl_->head.offset);
+  return store::make_view(impl_->files, impl_->head);
 }
 
 std::optional<StoredInstance> Store::latest(DefinitionIndex definition, std::string_view key) const {
@@ -276,6 +394,48 @@ std::optional<StoredInstance> Store::latest(DefinitionIndex definition, std::str
   store::Reader in(value);
   in.number();
   return store::read_instance(files, {}, {definition, std::string(key), static_cast<std::uint32_t>(in.number())});
+}
+
+std::optional<StoredInstance> Store::instance(const InstanceName& name) const {
+  return store::read_instance(*impl_->files, {}, name);
+}
+
+std::uint64_t Store::bytes() const {
+  std::uint64_t out = 0;
+  for (auto* family : impl_->files->handles) {
+    std::uint64_t here = 0;
+    if (impl_->files->db->GetIntProperty(family, rocksdb::DB::Properties::kEstimateLiveDataSize, &here)) out += here;
+    if (impl_->files->db->GetIntProperty(family, rocksdb::DB::Properties::kCurSizeAllMemTables, &here)) out += here;
+  }
+  return out;
+}
+
+// The record of a checkpoint is written after its rows, so that one without all of them is none.
+void Store::put_checkpoint(const StoreView& view, std::string_view counts) {
+  constexpr std::size_t rows_a_part = 1024;
+  const Files& files = *impl_->files;
+  const StoreHead& head = view.head();
+  store::Writer part;
+  std::size_t rows = 0;
+  std::uint64_t parts = 0;
+  const auto flush = [&] {
+    if (rows == 0) return;
+    files.check(files.db->Put({}, files.past, store::checkpoint_key('O', head.changes, parts++), part.take()),
+                "written");
+    part = {};
+    rows = 0;
+  };
+  view.each_live([&](InstanceRow&& row) {
+    part.text(store::name_key(row.name));
+    part.text(store::encode(row));
+    if (++rows == rows_a_part) flush();
+  });
+  flush();
+  store::Writer record;
+  record.number(head.offset);
+  record.time(head.clock);
+  record.text(counts);
+  files.check(files.db->Put({}, files.past, store::checkpoint_key('C', head.changes), record.take()), "written");
 }
 
 }  // namespace laban::monitor

@@ -3,6 +3,7 @@
 
 #include <rocksdb/db.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ struct Files {
   rocksdb::ColumnFamilyHandle* history = nullptr;
   rocksdb::ColumnFamilyHandle* names = nullptr;
   rocksdb::ColumnFamilyHandle* index = nullptr;
+  rocksdb::ColumnFamilyHandle* words = nullptr;
+  rocksdb::ColumnFamilyHandle* past = nullptr;
+  // After a failed write RocksDB asserts when it is closed; it is left open until the process ends, which it does for this.
+  mutable std::atomic<bool> write_failed{false};
 
   ~Files();
   // Throws Error(storage) for anything but ok.
@@ -28,7 +33,14 @@ struct Files {
   [[noreturn]] void damaged(const std::string& what) const;
 };
 
-std::shared_ptr<const StoreView> make_view(std::shared_ptr<const Files> files, std::uint64_t offset);
+inline rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+std::shared_ptr<const StoreView> make_view(std::shared_ptr<const Files> files, const StoreHead& head);
+
+// Throws Error(usage) for an `after` that no page gave.
+ListPage list(const Files& files, const rocksdb::ReadOptions& options, const ListQuery& query);
 
 std::optional<StoredInstance> read_instance(const Files& files, const rocksdb::ReadOptions& options,
                                             const InstanceName& name);

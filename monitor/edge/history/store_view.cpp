@@ -2,88 +2,25 @@
 #include <rocksdb/snapshot.h>
 
 #include <algorithm>
-#include <cassert>
-#include <queue>
 
 #include "laban/error.hpp"
+#include "monitor/edge/history/changes.hpp"
 #include "monitor/edge/history/encoding.hpp"
 #include "monitor/edge/history/store_files.hpp"
 
 namespace laban::monitor::store {
 namespace {
 
-constexpr std::size_t gathered_max = 200'000;  // rows that a search may have to sort at once
-
-rocksdb::Slice slice(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool contains(std::string_view text, std::string_view wanted_lower) {
-  return std::search(text.begin(), text.end(), wanted_lower.begin(), wanted_lower.end(),
-                     [](char a, char b) { return lower(a) == b; }) != text.end();
-}
-
-// A list is one group of rows after another, each in the order of one index.
-struct Group {
-  Order order;
-  bool descending;
-  bool live;
-  bool ended;
-};
-
-std::vector<Group> groups_of(Sort sort) {
-  switch (sort) {
-    case Sort::stalest:
-      return {{Order::last_event, false, true, false}, {Order::ended, true, false, true}};
-    case Sort::longest:
-      return {{Order::started, false, true, false}, {Order::duration, true, false, true}};
-    case Sort::newest:
-      return {{Order::started, true, true, true}};
-  }
-  return {};
-}
-
-// Where a row stands in a list: its group, its sort value, its name. Also what a page's `next` is made of.
-struct Place {
-  std::size_t group = 0;
-  std::uint64_t sort = 0;
-  std::string name;
-};
-
-std::string write_place(Sort sort, const Place& place) {
-  std::string out(1, static_cast<char>(sort));
-  out += static_cast<char>(place.group);
-  put_big(out, place.sort, 8);
-  return out + place.name;
-}
-
-std::optional<Place> read_place(Sort sort, std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const auto bad = [] { return Error(Errc::usage, "the cursor is of another list: start again without one"); };
-  if (text.size() < 20 || text[0] != static_cast<char>(sort)) throw bad();
-  Place out{static_cast<std::size_t>(text[1]), get_big(text.substr(2), 8), std::string(text.substr(10))};
-  if (out.group >= groups_of(sort).size() || !parse_name(out.name)) throw bad();
-  return out;
-}
-
-bool before(const Group& group, const Place& a, const Place& b) {
-  if (a.sort != b.sort) return (a.sort < b.sort) != group.descending;
-  return (a.name < b.name) != group.descending && a.name != b.name;
-}
-
 class View : public StoreView {
  public:
-  View(std::shared_ptr<const Files> files, std::uint64_t offset) : files_(std::move(files)), offset_(offset) {
+  View(std::shared_ptr<const Files> files, const StoreHead& head) : files_(std::move(files)), head_(head) {
     options_.snapshot = files_->db->GetSnapshot();
   }
   ~View() override { files_->db->ReleaseSnapshot(options_.snapshot); }
 
-  std::uint64_t offset() const override { return offset_; }
-  ListPage list(const ListQuery& query) const override;
+  std::uint64_t offset() const override { return head_.offset; }
+  const StoreHead& head() const override { return head_; }
+  ListPage list(const ListQuery& query) const override { return store::list(*files_, options_, query); }
   std::optional<StoredInstance> instance(const InstanceName& name) const override {
     return read_instance(*files_, options_, name);
   }
@@ -91,6 +28,18 @@ class View : public StoreView {
   std::vector<EventSummary> events(const InstanceName& name, std::uint64_t after_offset,
                                    std::size_t limit) const override;
   std::vector<LogEntry> log() const override;
+  std::uint64_t change_at(std::uint64_t offset) const override;
+  std::uint64_t change_at(Time time) const override;
+  std::optional<Checkpoint> checkpoint(std::uint64_t change) const override;
+  void each_checkpoint_row(std::uint64_t change, const std::function<void(InstanceRow&&)>& visit) const override;
+  void each_change(const Checkpoint& from, std::uint64_t last,
+                   const std::function<void(const ChangeRecord&)>& visit) const override;
+  void each_replaced(std::uint64_t change, const std::function<void(InstanceRow&&)>& visit) const override;
+  void each_live(const std::function<void(InstanceRow&&)>& visit) const override;
+  std::vector<InstanceRow> ended_before(DefinitionIndex definition, Time time, std::uint64_t change,
+                                        std::size_t limit) const override;
+  std::optional<InstanceRow> replaced(std::uint64_t change, const InstanceName& name) const override;
+  std::vector<GapRecord> gaps(std::uint64_t offset) const override;
 
  private:
   using Iterator = std::unique_ptr<rocksdb::Iterator>;
@@ -98,153 +47,13 @@ class View : public StoreView {
   Iterator iterator(rocksdb::ColumnFamilyHandle* family) const {
     return Iterator(files_->db->NewIterator(options_, family));
   }
-  InstanceRow row(std::string_view name) const;
-  void merge(const ListQuery& query, ListPage& page) const;
-  void merge_group(const ListQuery& query, std::size_t number, const std::optional<Place>& after, ListPage& page) const;
-  void search(const ListQuery& query, ListPage& page) const;
+  ChangeBlock block(std::string_view key, std::string_view value) const;
+  InstanceRow row(std::string_view name, std::string_view value) const;
 
   std::shared_ptr<const Files> files_;
   rocksdb::ReadOptions options_;
-  std::uint64_t offset_;
+  StoreHead head_;
 };
-
-ListPage View::list(const ListQuery& query) const {
-  assert(query.limit > 0);
-  ListPage page;
-  const bool filtered = !query.text.empty() || std::any_of(query.parts.begin(), query.parts.end(),
-                                                           [](const auto& part) { return !part.steps.empty(); });
-  if (filtered) {
-    search(query, page);
-  } else {
-    merge(query, page);
-  }
-  return page;
-}
-
-InstanceRow View::row(std::string_view name) const {
-  const auto parsed = parse_name(name);
-  if (!parsed) files_->damaged("an index entry cannot be read");
-  auto found = instance(*parsed);
-  if (!found) files_->damaged("instance " + parsed->key + " is in the index and not in the store");
-  return std::move(found->row);
-}
-
-// Without a search the wanted rows are whole index ranges: a page is a merge of them, and the total is known.
-void View::merge(const ListQuery& query, ListPage& page) const {
-  for (const auto& part : query.parts) page.total += part.count;
-  const auto after = read_place(query.sort, query.after);
-  for (std::size_t number = after ? after->group : 0; number < groups_of(query.sort).size(); ++number) {
-    merge_group(query, number, after && after->group == number ? after : std::nullopt, page);
-    if (!page.next.empty()) return;
-  }
-}
-
-void View::merge_group(const ListQuery& query, std::size_t number, const std::optional<Place>& after,
-                       ListPage& page) const {
-  const Group group = groups_of(query.sort)[number];
-  struct Source {
-    std::string prefix;
-    Iterator at;
-    Place place;
-  };
-  const auto settle = [&](Source& source) {  // false at the end of the range
-    if (!source.at->Valid() || !source.at->key().starts_with(source.prefix)) {
-      files_->check(source.at->status(), "read");
-      return false;
-    }
-    const auto key = source.at->key().ToStringView().substr(source.prefix.size());
-    source.place = {number, get_big(key, 8), std::string(key.substr(8))};
-    return true;
-  };
-  std::vector<Source> sources;
-  for (const auto& part : query.parts) {
-    if (part.count == 0 || !(is_live(part.bucket.state) ? group.live : group.ended)) continue;
-    Source source{bucket_prefix(group.order, part.definition, part.bucket), iterator(files_->index), {}};
-    std::string from = source.prefix;
-    if (after) {
-      put_big(from, after->sort, 8);
-      from += after->name;
-    } else if (group.descending) {
-      from.append(9, '\xff');
-    }
-    if (group.descending) {
-      source.at->SeekForPrev(from);
-    } else {
-      source.at->Seek(from);
-    }
-    if (after && source.at->Valid() && source.at->key() == slice(from))
-      group.descending ? source.at->Prev() : source.at->Next();
-    if (settle(source)) sources.push_back(std::move(source));
-  }
-  const auto later = [&](std::size_t a, std::size_t b) { return before(group, sources[b].place, sources[a].place); };
-  std::priority_queue<std::size_t, std::vector<std::size_t>, decltype(later)> queue(later);
-  for (std::size_t i = 0; i < sources.size(); ++i) queue.push(i);
-  Place last;
-  while (!queue.empty()) {
-    if (page.rows.size() == query.limit) {  // there is at least one more
-      page.next = write_place(query.sort, last);
-      return;
-    }
-    const std::size_t first = queue.top();
-    queue.pop();
-    Source& source = sources[first];
-    last = source.place;
-    page.rows.push_back(row(last.name));
-    group.descending ? source.at->Prev() : source.at->Next();
-    if (settle(source)) queue.push(first);
-  }
-  // A page that ends exactly with its group goes on in the next one, where that has anything.
-  const auto groups = groups_of(query.sort);
-  if (page.rows.size() < query.limit || number + 1 == groups.size()) return;
-  const bool more = std::any_of(query.parts.begin(), query.parts.end(), [&](const auto& part) {
-    return part.count > 0 && (is_live(part.bucket.state) ? groups[number + 1].live : groups[number + 1].ended);
-  });
-  if (more) page.next = write_place(query.sort, last);
-}
-
-// With a search every entry of the wanted ranges is looked at; the matches are sorted here.
-void View::search(const ListQuery& query, ListPage& page) const {
-  std::string wanted = query.text;
-  std::transform(wanted.begin(), wanted.end(), wanted.begin(), lower);
-  const auto groups = groups_of(query.sort);
-  std::vector<std::pair<Place, InstanceRow>> matches;
-  auto at = iterator(files_->index);
-  for (const auto& part : query.parts) {
-    if (part.count == 0) continue;
-    const bool live = is_live(part.bucket.state);
-    const std::string prefix = bucket_prefix(live ? Order::last_event : Order::ended, part.definition, part.bucket);
-    std::size_t group = 0;
-    while (!(live ? groups[group].live : groups[group].ended)) ++group;
-    for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
-      if (!part.steps.empty() && !has_one_of(at->value().ToStringView(), part.steps)) continue;
-      const auto name = at->key().ToStringView().substr(bucket_prefix_size + 8);
-      const auto key = name.substr(6, name.size() - 10);
-      if (!wanted.empty() && !contains(key, wanted)) continue;
-      ++page.total;
-      if (matches.size() == gathered_max) continue;
-      InstanceRow found = row(name);
-      Place place{group, sort_value(groups[group].order, found), std::string(name)};
-      matches.emplace_back(std::move(place), std::move(found));
-    }
-    files_->check(at->status(), "read");
-  }
-  const auto order = [&](const Place& a, const Place& b) {
-    return a.group != b.group ? a.group < b.group : before(groups[a.group], a, b);
-  };
-  std::sort(matches.begin(), matches.end(), [&](const auto& a, const auto& b) { return order(a.first, b.first); });
-  const auto after = read_place(query.sort, query.after);
-  auto from = matches.begin();
-  if (after)
-    from = std::upper_bound(matches.begin(), matches.end(), *after,
-                            [&](const Place& a, const auto& b) { return order(a, b.first); });
-  for (; from != matches.end(); ++from) {
-    if (page.rows.size() == query.limit) {
-      page.next = write_place(query.sort, std::prev(from)->first);
-      return;
-    }
-    page.rows.push_back(std::move(from->second));
-  }
-}
 
 std::vector<InstanceName> View::named(std::string_view key) const {
   std::vector<InstanceName> out;
@@ -288,10 +97,188 @@ std::vector<LogEntry> View::log() const {
   return out;
 }
 
+// --- the past
+
+ChangeBlock View::block(std::string_view key, std::string_view value) const {
+  ChangeBlock out;
+  Reader in(value);
+  out.clock = in.time();
+  if (key.size() != 17 || !in.good()) files_->damaged("a block of changes cannot be read");
+  out.first_offset = get_big(key.substr(1), 8);
+  out.first_number = get_big(key.substr(9), 8);
+  out.bytes = in.rest();
+  return out;
+}
+
+InstanceRow View::row(std::string_view name, std::string_view value) const {
+  const auto parsed = parse_name(name);
+  InstanceRow out;
+  std::string_view bytes;
+  if (!parsed || !decode(*parsed, value, out, bytes)) files_->damaged("a row of the past cannot be read");
+  return out;
+}
+
+std::uint64_t View::change_at(std::uint64_t offset) const {
+  auto at = iterator(files_->past);
+  at->SeekForPrev(change_key(offset, ~std::uint64_t{0}));
+  files_->check(at->status(), "read");
+  if (!at->Valid() || at->key()[0] != 'J') return head_.forgotten;
+  std::uint64_t last = head_.forgotten;
+  const bool good = read_changes(block(at->key().ToStringView(), at->value().ToStringView()), [&](const auto& change) {
+    if (change.offset <= offset) last = change.number;
+    return change.offset <= offset;
+  });
+  if (!good) files_->damaged("a block of changes cannot be read");
+  return last;
+}
+
+std::uint64_t View::change_at(Time time) const {
+  auto at = iterator(files_->past);
+  at->SeekForPrev(clock_key(time, ~std::uint64_t{0}));
+  files_->check(at->status(), "read");
+  if (!at->Valid() || at->key()[0] != 'T') return head_.forgotten;
+  const std::uint64_t number = get_big(at->key().ToStringView().substr(9), 8);
+  const std::string key = change_key(get_big(at->value().ToStringView(), 8), number);
+  at = iterator(files_->past);
+  at->Seek(key);
+  if (!at->Valid() || at->key() != slice(key)) files_->damaged("a block of changes is missing");
+  std::uint64_t last = head_.forgotten;
+  const ChangeBlock here = block(at->key().ToStringView(), at->value().ToStringView());
+  Time clock = here.clock;
+  const bool good = read_changes(here, [&](const auto& change) {
+    clock = std::max(clock, change.time);
+    if (clock <= time) last = change.number;
+    return clock <= time;
+  });
+  if (!good) files_->damaged("a block of changes cannot be read");
+  return last;
+}
+
+std::optional<InstanceRow> View::replaced(std::uint64_t change, const InstanceName& name) const {
+  std::string value;
+  const auto status = files_->db->Get(options_, files_->past, replaced_key(change, &name), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  files_->check(status, "read");
+  return row(name_key(name), value);
+}
+
+std::vector<GapRecord> View::gaps(std::uint64_t offset) const {
+  std::vector<GapRecord> out;
+  auto at = iterator(files_->past);
+  for (at->Seek("G"); at->Valid() && at->key()[0] == 'G'; at->Next()) {
+    Reader in(at->value().ToStringView());
+    GapRecord here{get_big(at->key().ToStringView().substr(1), 8), in.number()};
+    if (here.after_offset > offset) break;
+    out.push_back(here);
+  }
+  files_->check(at->status(), "read");
+  return out;
+}
+
+std::optional<Checkpoint> View::checkpoint(std::uint64_t change) const {
+  auto at = iterator(files_->past);
+  at->SeekForPrev(checkpoint_key('C', change));
+  files_->check(at->status(), "read");
+  if (!at->Valid() || at->key()[0] != 'C') return std::nullopt;
+  Checkpoint out;
+  out.change = get_big(at->key().ToStringView().substr(1), 8);
+  Reader in(at->value().ToStringView());
+  out.offset = in.number();
+  out.clock = in.time();
+  out.counts = in.text();
+  if (!in.good()) files_->damaged("a checkpoint cannot be read");
+  return out;
+}
+
+void View::each_checkpoint_row(std::uint64_t change, const std::function<void(InstanceRow&&)>& visit) const {
+  const std::string prefix = checkpoint_key('O', change);
+  auto at = iterator(files_->past);
+  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    Reader in(at->value().ToStringView());
+    while (in.good() && !in.rest().empty()) {
+      const auto name = in.text();
+      visit(row(name, in.text()));
+    }
+    if (!in.good()) files_->damaged("a checkpoint cannot be read");
+  }
+  files_->check(at->status(), "read");
+}
+
+void View::each_change(const Checkpoint& from, std::uint64_t last,
+                       const std::function<void(const ChangeRecord&)>& visit) const {
+  auto at = iterator(files_->past);
+  std::uint64_t expected = from.change + 1;
+  for (at->Seek(change_key(from.offset, from.change + 1)); expected <= last; at->Next()) {
+    if (!at->Valid() || at->key()[0] != 'J') {
+      files_->check(at->status(), "read");
+      files_->damaged("changes after " + std::to_string(expected - 1) + " are missing");
+    }
+    const ChangeBlock here = block(at->key().ToStringView(), at->value().ToStringView());
+    const bool good = here.first_number == expected && read_changes(here, [&](const ChangeRecord& change) {
+                        if (change.number > last) return false;
+                        visit(change);
+                        ++expected;
+                        return true;
+                      });
+    if (!good) files_->damaged("changes after " + std::to_string(expected - 1) + " cannot be read");
+  }
+}
+
+void View::each_replaced(std::uint64_t change, const std::function<void(InstanceRow&&)>& visit) const {
+  auto at = iterator(files_->past);
+  for (at->Seek(replaced_key(change + 1)); at->Valid() && at->key()[0] == 'X'; at->Next()) {
+    InstanceRow found = row(at->key().ToStringView().substr(9), at->value().ToStringView());
+    if (found.since <= change) visit(std::move(found));
+  }
+  files_->check(at->status(), "read");
+}
+
+std::vector<InstanceRow> View::ended_before(DefinitionIndex definition, Time time, std::uint64_t change,
+                                            std::size_t limit) const {
+  std::vector<InstanceRow> out;
+  std::string prefix(1, static_cast<char>(Order::ended));
+  put_big(prefix, definition, 2);
+  const auto end = static_cast<std::uint64_t>(time.time_since_epoch().count());
+  auto at = iterator(files_->index);
+  at->Seek(prefix);
+  while (out.size() < limit && at->Valid() && at->key().starts_with(prefix)) {
+    const auto key = at->key().ToStringView();
+    if (get_big(key.substr(cell_prefix_size), 8) >= end) {  // on to the next cell
+      std::string next(key.substr(0, cell_prefix_size));
+      next.append(9, '\xff');
+      at->Seek(next);
+      continue;
+    }
+    IndexEntry entry;
+    const auto name = parse_name(key.substr(cell_prefix_size + 8));
+    if (!name || !decode(at->value().ToStringView(), entry)) files_->damaged("an index entry cannot be read");
+    if (entry.since <= change) {
+      auto found = instance(*name);
+      if (!found) files_->damaged("instance " + name->key + " is in the index and not in the store");
+      out.push_back(std::move(found->row));
+    }
+    at->Next();
+  }
+  files_->check(at->status(), "read");
+  return out;
+}
+
+void View::each_live(const std::function<void(InstanceRow&&)>& visit) const {
+  auto at = iterator(files_->index);
+  const std::string prefix(1, static_cast<char>(Order::last_event));
+  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+    const auto name = parse_name(at->key().ToStringView().substr(cell_prefix_size + 8));
+    auto found = name ? instance(*name) : std::nullopt;
+    if (!found) files_->damaged("an instance is in the index and not in the store");
+    visit(std::move(found->row));
+  }
+  files_->check(at->status(), "read");
+}
+
 }  // namespace
 
-std::shared_ptr<const StoreView> make_view(std::shared_ptr<const Files> files, std::uint64_t offset) {
-  return std::make_shared<View>(std::move(files), offset);
+std::shared_ptr<const StoreView> make_view(std::shared_ptr<const Files> files, const StoreHead& head) {
+  return std::make_shared<View>(std::move(files), head);
 }
 
 std::optional<StoredInstance> read_instance(const Files& files, const rocksdb::ReadOptions& options,

@@ -102,6 +102,23 @@ std::optional<std::string> HttpRequest::parameter(std::string_view name) const {
   return std::nullopt;
 }
 
+// An answer too long for memory. Where a piece fails the connection breaks off, so that nobody takes a part for the whole.
+static void send_pieces(httplib::Response& response, HttpResponse&& answer) {
+  const std::string type = answer.content_type;
+  response.set_chunked_content_provider(
+      type, [answer = std::make_shared<HttpResponse>(std::move(answer))](std::size_t, httplib::DataSink& sink) {
+        try {
+          if (!answer->body.empty() && !sink.write(answer->body.data(), answer->body.size())) return false;
+          const auto next = answer->more();
+          answer->body = next.value_or("");
+          if (!next) sink.done();
+          return true;
+        } catch (const std::exception&) {
+          return false;
+        }
+      });
+}
+
 struct HttpServer::Impl {
   explicit Impl(HttpOptions given) : options(std::move(given)) {}
 
@@ -250,7 +267,11 @@ void HttpServer::get(const std::string& route, Handler handler) {
                       HttpResponse answer = handler(request_of(request));
                       response.status = answer.status;
                       for (auto& [name, value] : answer.headers) response.set_header(name, value);
-                      response.set_content(std::move(answer.body), answer.content_type);
+                      if (!answer.more) {
+                        response.set_content(std::move(answer.body), answer.content_type);
+                        return;
+                      }
+                      send_pieces(response, std::move(answer));
                     });
 }
 

@@ -49,6 +49,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  // Where it is set, what follows the body piece by piece, until it gives nothing.
+  std::function<std::optional<std::string>()> more = {};
 };
 
 // Thrown by a handler to answer with an error of the API.

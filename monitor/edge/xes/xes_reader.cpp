@@ -90,6 +90,7 @@ void XesReader::start(std::string_view name, const char** attributes) {
     activity_.clear();
     lifecycle_.clear();
     time_.clear();
+    source_.clear();
     return;
   }
   if (place_ == Place::outside) {
@@ -115,6 +116,7 @@ void XesReader::attribute(std::string_view, const char** attributes) {
       value = attributes[1];
   }
   if (key == nullptr || value == nullptr) return;
+  if (place_ == Place::trace && !announced_) sink_.trace_attribute(key, value);
   if (std::strcmp(key, "concept:name") == 0) {
     if (std::strlen(value) > longest_name) return refuse("a name longer than 64 KiB: this is no event log");
     if (place_ == Place::event) {
@@ -125,6 +127,8 @@ void XesReader::attribute(std::string_view, const char** attributes) {
     }
   } else if (place_ == Place::event && std::strcmp(key, "lifecycle:transition") == 0) {
     lifecycle_ = value;
+  } else if (place_ == Place::event && std::strcmp(key, "laban:source") == 0) {
+    source_ = value;
   } else if (place_ == Place::event && wants_times_ && std::strcmp(key, "time:timestamp") == 0) {
     time_ = value;
   }
@@ -159,7 +163,7 @@ void XesReader::finish_event() {
                    "an event of trace '" + trace_name_ + "' has no concept:name and is left out"});
     return;
   }
-  sink_.event({activity_, lifecycle_, time_.empty() ? std::nullopt : parse_time(time_)});
+  sink_.event({activity_, lifecycle_, time_.empty() ? std::nullopt : parse_time(time_), source_});
 }
 
 }  // namespace laban::monitor

@@ -49,7 +49,7 @@ class XesReader {
 
   bool announced_ = false;  // the sink knows of the trace
   std::string trace_name_;
-  std::string activity_, lifecycle_, time_;
+  std::string activity_, lifecycle_, time_, source_;
   bool has_activity_ = false;
 };
 

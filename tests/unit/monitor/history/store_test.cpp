@@ -25,6 +25,7 @@ Time at(std::uint64_t milliseconds) {
 // The naive model: every instance in a map, lists by sorting all of it.
 struct Model {
   std::map<std::string, InstanceRow> rows;  // by key
+  std::map<std::string, std::set<std::string>> subjects;
   std::uint64_t offset = 0;
 
   std::vector<std::string> list(Sort sort, const std::function<bool(const InstanceRow&)>& wanted) const {
@@ -55,13 +56,15 @@ struct Model {
   }
 };
 
+// The sets that hold anything, of those that are wanted.
 std::vector<ListQuery::Part> parts_of(const Model& model, const std::function<bool(const Bucket&)>& wanted,
-                                      std::vector<std::uint16_t> steps = {}) {
-  std::map<std::size_t, std::uint64_t> counts;
-  for (const auto& [key, row] : model.rows) ++counts[index_of(row.bucket)];
+                                      std::optional<std::uint16_t> step = std::nullopt) {
+  std::map<std::pair<std::size_t, std::uint16_t>, std::uint64_t> counts;
+  for (const auto& [key, row] : model.rows) ++counts[{index_of(row.bucket), cell_step(row.steps)}];
   std::vector<ListQuery::Part> out;
-  for (const auto& [index, count] : counts) {
-    if (wanted(bucket_at(index))) out.push_back({0, bucket_at(index), count, steps});
+  for (const auto& [cell, count] : counts) {
+    if (wanted(bucket_at(cell.first)) && (!step || cell.second == *step))
+      out.push_back({0, bucket_at(cell.first), cell.second, count});
   }
   return out;
 }
@@ -105,12 +108,16 @@ void change(Store& store, Model& model, std::mt19937_64& random) {
     row.last_event_at = row.step_since = at(model.offset * 10);
     row.ended_at = is_live(row.bucket.state) ? Time{} : at(model.offset * 10 + 1);
     ++row.events;
-    row.steps = {static_cast<std::uint16_t>(random() % 4)};
+    row.steps.clear();
+    if (random() % 8 != 0) row.steps = {static_cast<std::uint16_t>(random() % 4)};
+    row.since = model.offset;
     const bool known = model.rows.count(row.name.key) > 0;
     if (fresh && known) continue;
+    const std::string subject = "Customer " + std::to_string(model.offset % 17);
+    model.subjects[row.name.key].insert(subject);
+    batch->add_event(
+        row.name, {model.offset, "id" + std::to_string(model.offset), "type", "source", "", at(1), at(2), 3, subject});
     batch->put(row, "bytes of " + row.name.key + " " + std::to_string(row.events), known ? &before : nullptr);
-    batch->add_event(row.name,
-                     {model.offset, "id" + std::to_string(model.offset), "type", "source", "", at(1), at(2), 3});
     model.rows[row.name.key] = row;
   }
   StoreHead head = store.head();
@@ -132,12 +139,40 @@ void compare(const StoreView& view, const Model& model, std::mt19937_64& random)
     query.parts = parts_of(model, [&](const Bucket& bucket) { return bucket.state == state; });
     CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return row.bucket.state == state; }));
     const auto step = static_cast<std::uint16_t>(random() % 4);
-    query.parts = parts_of(model, any_bucket, {step});
-    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return row.steps.front() == step; }));
+    const auto at_step = [&](const auto& row) { return cell_step(row.steps) == step; };
+    query.parts = parts_of(model, any_bucket, step);
+    query.by_step = true;
+    CHECK(pages(view, query) == model.list(sort, at_step));
+    query.by_step = false;
     query.parts = parts_of(model, any_bucket);
-    query.text = std::to_string(random() % 100);
-    CHECK(pages(view, query) ==
-          model.list(sort, [&](const auto& row) { return row.name.key.find(query.text) != std::string::npos; }));
+    // Keys are Order-17: a word of the query begins a word of the key or of a subject.
+    const std::string number = std::to_string(random() % 100);
+    query.text = "ORDER " + number;
+    const auto in_key = [&](const auto& row) { return row.name.key.substr(6).starts_with(number); };
+    const auto in_subject = [&](const auto& row) {
+      const auto& all = model.subjects.at(row.name.key);
+      return std::any_of(all.begin(), all.end(), [&](const auto& text) { return text.substr(9).starts_with(number); });
+    };
+    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return in_key(row) || in_subject(row); }));
+    query.text = "customer " + number;
+    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return in_key(row) || in_subject(row); }));
+    query.text = "...";
+    CHECK(pages(view, query).empty());
+    query.text.clear();
+    const Time from = at(random() % (model.offset * 10 + 1)), to = at(random() % (model.offset * 10 + 1));
+    query.started = {from, to};
+    const auto started = [&](const auto& row) { return row.started_at >= from && row.started_at < to; };
+    CHECK(pages(view, query) == model.list(sort, started));
+    query.ended.from = from;
+    const auto ended = [&](const auto& row) { return !is_live(row.bucket.state) && row.ended_at >= from; };
+    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return started(row) && ended(row); }));
+    query.started = {};
+    CHECK(pages(view, query) == model.list(sort, ended));
+    query.ended = {};
+    query.started.to = to;
+    query.by_step = true;
+    query.parts = parts_of(model, any_bucket, step);
+    CHECK(pages(view, query) == model.list(sort, [&](const auto& row) { return at_step(row) && row.started_at < to; }));
   }
   for (const auto& [key, row] : model.rows) {
     const auto found = view.instance(row.name);
@@ -148,6 +183,7 @@ void compare(const StoreView& view, const Model& model, std::mt19937_64& random)
     const auto events = view.events(row.name, 0, 1000);
     CHECK(events.size() == row.events);
     CHECK(events.back().offset == row.last_offset);
+    CHECK(found->row.since == row.since);
     CHECK(view.named(key) == std::vector<InstanceName>{row.name});
   }
 }
@@ -195,13 +231,13 @@ TEST_CASE("store: keeps definitions, totals, statistics and its own log with the
   {
     Store store(directory.path());
     auto batch = store.begin();
-    batch->put_definition(0, {"order", "1", "order.yaml", "text: 1", 0, false});
-    batch->put_definition(1, {"order", "2", "order.yaml", "text: 2", 17, false});
+    batch->put_definition(0, {"order", "1", "order.yaml", "text: 1", 0, false, 0});
+    batch->put_definition(1, {"order", "2", "order.yaml", "text: 2", 17, false, 0});
     batch->put_statistics(1, "numbers");
     batch->put_totals("totals");
     batch->add_log({LogEntry::Kind::activate, 17, {}, 1, 0, 0});
     batch->add_log({LogEntry::Kind::advance, 18, at(99), 0, 0, 0});
-    store.commit(std::move(batch), {77, 2, 18, at(98), 3, 0});
+    store.commit(std::move(batch), StoreHead{77, 2, 18, at(98), 3, 0, 0, 0, {}});
   }
   Store store(directory.path());
   CHECK(store.head().log_id == 77);
@@ -235,7 +271,7 @@ TEST_CASE("store: keys that hold zeros or begin with one another stay apart") {
       batch->add_event(row.name, {1, "e" + key, "t", "s", "", {}, {}, 0});
     }
   }
-  store.commit(std::move(batch), {1, 0, 1, {}, 0, 0});
+  store.commit(std::move(batch), StoreHead{1, 0, 1, {}, 0, 0, 0, 0, {}});
   for (const auto& key : keys) {
     CHECK(store.view()->named(key).size() == 2);
     const auto events = store.view()->events({1, key, 1}, 0, 10);
@@ -264,7 +300,7 @@ TEST_CASE("store: refuses a second opening, a damaged file and a place where it 
     } catch (const Error& error) {
       CHECK(error.code() == Errc::in_use);
     }
-    store.commit(store.begin(), {1, 0, 5, {}, 0, 0});
+    store.commit(store.begin(), StoreHead{1, 0, 5, {}, 0, 0, 0, 0, {}});
   }
   for (const auto& entry : std::filesystem::directory_iterator(directory.path() / "one")) {
     if (entry.path().filename().string().starts_with("MANIFEST"))

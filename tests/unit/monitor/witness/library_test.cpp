@@ -41,6 +41,30 @@ TEST_CASE("library: refuses a missing, an empty and a broken directory with what
   }
 }
 
+TEST_CASE("library: accepted.yaml is no definition; its rules are noticed, and what is wrong in it is located") {
+  const test::TemporaryDirectory directory;
+  write(directory / "a.yaml", yaml("a", "done"));
+  Library library(directory.path());
+  CHECK(library.read().accepted.empty());
+  write(directory / "accepted.yaml", "accepted:\n  - process: a\n    kind: skipped\n    reason: known\n");
+  auto change = library.look();
+  REQUIRE(change);
+  CHECK(change->entries.size() == 1);
+  REQUIRE(change->accepted.size() == 1);
+  CHECK(change->accepted[0].kind == DeviationKind::skipped);
+  write(directory / "accepted.yaml", "accepted:\n  - process: a\n    kind: odd\n    reason: known\n");
+  change = library.look();
+  REQUIRE(change);
+  CHECK(change->accepted.size() == 1);
+  REQUIRE(change->refused.size() == 1);
+  CHECK(change->refused[0].starts_with("accepted.yaml:3:"));
+  CHECK_THROWS_AS(Library(directory.path()).read(), Error);
+  std::filesystem::remove(directory / "accepted.yaml");
+  change = library.look();
+  REQUIRE(change);
+  CHECK(change->accepted.empty());
+}
+
 TEST_CASE(
     "library: notices changed, added and removed files, and holds on to what it had where a change cannot be used "
     "(G134)") {

@@ -3,134 +3,21 @@
 #include "monitor/witness.hpp"
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <map>
 #include <set>
 
 #include "laban/error.hpp"
-#include "monitor/api.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/unit/monitor/witness/followed.hpp"
 
 using namespace laban;
 using namespace laban::monitor;
 using namespace std::chrono_literals;
-using Json = nlohmann::json;
+using namespace laban::test;
 
 namespace {
-
-const char* const order_yaml = R"(
-process: order
-name: Order
-steps:
-  - order.placed
-  - one of:
-      good:
-        - payment.taken: {undo: payment.refunded}
-        - one of:
-            sent:
-              - parcel.shipped
-              - end: completed
-            lost:
-              - shipment.failed
-              - undo: all
-              - order.cancelled
-              - end: compensated
-      bad:
-        - payment.refused
-        - order.cancelled
-        - end: failed
-)";
-
-struct TestEvent {
-  std::uint64_t offset = 0;
-  std::string key;
-  std::string type;
-  Time time{};
-};
-
-// Orders in random interleaving; some skip, repeat or add a step.
-std::vector<TestEvent> random_events(std::mt19937_64& random, std::size_t orders) {
-  static const std::vector<std::vector<std::string>> stories{
-      {"order.placed", "payment.taken", "parcel.shipped"},
-      {"order.placed", "payment.refused", "order.cancelled"},
-      {"order.placed", "payment.taken", "shipment.failed", "payment.refunded", "order.cancelled"},
-      {"order.placed", "parcel.shipped"},
-      {"order.placed", "payment.taken", "payment.taken", "parcel.shipped"},
-      {"order.placed", "payment.taken", "parcel.shipped", "order.cancelled"},
-      {"order.placed", "payment.taken"},
-  };
-  std::vector<std::pair<std::string, std::vector<std::string>>> open;
-  for (std::size_t i = 0; i < orders; ++i)
-    open.emplace_back("order-" + std::to_string(i), stories[random() % stories.size()]);
-  std::vector<TestEvent> out;
-  Time time{1'700'000'000s};
-  while (!open.empty()) {
-    const std::size_t at = random() % std::min<std::size_t>(open.size(), 8);
-    auto& [key, story] = open[at];
-    time += std::chrono::milliseconds{1 + random() % 400};
-    out.push_back({out.size() + 1, key, story.front(), time});
-    story.erase(story.begin());
-    if (story.empty()) open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
-  }
-  return out;
-}
-
-// A witness with all that it needs, over a directory that outlives it.
-struct Bench {
-  explicit Bench(const std::filesystem::path& directory, const std::string& yaml = order_yaml)
-      : store(directory),
-        witness(store, {},
-                [this](DefinitionIndex index, const ProcessModel& model, const std::string& text,
-                       const std::string& file) { catalogue.add(index, model, text, file); }) {
-    std::vector<std::string> said;
-    witness.adopt(entries_of(yaml, "order.yaml", said));
-    witness.follows(7, 0);
-    commit();
-  }
-
-  void see(const TestEvent& event) {
-    Observation seen;
-    seen.key = event.key;
-    seen.type = event.type;
-    seen.source = "shop";
-    seen.exchange = "amq.topic";
-    seen.routing_key = event.type;
-    seen.offset = event.offset;
-    seen.time = event.time;
-    witness.observe(
-        seen, {event.offset, "id-" + std::to_string(event.offset), event.type, "shop", "", {}, event.time, no_index});
-  }
-  void commit() {
-    witness.commit();
-    board.put(witness.publish({}));
-  }
-  Json ask(HttpResponse (Api::*question)(const HttpRequest&) const,
-           std::vector<std::pair<std::string, std::string>> query = {}, std::vector<std::string> captures = {}) {
-    HttpRequest request;
-    request.query = std::move(query);
-    request.captures = std::move(captures);
-    return Json::parse((api.*question)(request).body);
-  }
-  std::vector<Json> list(std::vector<std::pair<std::string, std::string>> query, std::uint64_t& total) {
-    std::vector<Json> out;
-    query.emplace_back("cursor", "");
-    do {
-      const Json page = ask(&Api::instances, query);
-      total = page["total"];
-      for (const auto& row : page["instances"]) out.push_back(row);
-      query.back().second = page["next"].is_string() ? page["next"].get<std::string>() : "";
-    } while (!query.back().second.empty());
-    return out;
-  }
-
-  Store store;
-  Catalogue catalogue;
-  Witness witness;
-  Board board;
-  Api api{board, catalogue, "test"};
-};
 
 // Everything that can be asked, without what depends on the number of snapshots or the wall clock.
 std::string everything(Bench& bench) {
@@ -288,6 +175,48 @@ TEST_CASE("witness: refuses another log than the one that its store was built fr
   CHECK_NOTHROW(witness.follows(7, 0));
   CHECK_THROWS_AS(witness.follows(8, 0), Error);
   CHECK_THROWS_AS(witness.follows(7, 1), Error);
+}
+
+TEST_CASE(
+    "witness: an accepted deviation shows its reason from its offset on, and changes no verdict and no count (G148)") {
+  const test::TemporaryDirectory directory;
+  Acceptance rule;
+  rule.process = "order";
+  rule.kind = DeviationKind::skipped;
+  rule.missing = "payment.taken";
+  rule.reason = "paid at the counter";
+  std::string before;
+  const auto deviation = [](Bench& bench, const std::string& key,
+                            std::vector<std::pair<std::string, std::string>> at = {}) {
+    return bench.ask(&Api::instance, std::move(at), {key})["deviations"].at(0);
+  };
+  {
+    Bench bench(directory.path());
+    bench.see({1, "a", "order.placed", Time{1s}});
+    bench.see({2, "a", "parcel.shipped", Time{2s}});
+    bench.commit();
+    before = bench.ask(&Api::definitions).dump();
+    CHECK_FALSE(deviation(bench, "a").contains("accepted"));
+    CHECK(bench.witness.accept({rule}).size() == 1);
+    CHECK(bench.witness.accept({rule}).empty());
+    CHECK(bench.witness.dirty());
+    bench.commit();
+    CHECK(bench.store.view()->log().back().kind == LogEntry::Kind::accept);
+    CHECK(bench.store.view()->log().back().after_offset == 2);
+  }
+  Bench bench(directory.path());
+  CHECK(bench.ask(&Api::definitions).dump() == before);
+  CHECK(deviation(bench, "a")["accepted"]["reason"] == "paid at the counter");
+  CHECK(bench.ask(&Api::instance, {}, {"a"})["verdict"] == "deviating");
+  CHECK(bench.ask(&Api::definition, {}, {"order"})["accepted"].size() == 1);
+  bench.see({3, "b", "order.placed", Time{3s}});
+  bench.commit();
+  CHECK(bench.witness.accept({}).size() == 1);
+  bench.see({4, "b", "payment.taken", Time{4s}});
+  bench.commit();
+  CHECK_FALSE(deviation(bench, "a").contains("accepted"));
+  CHECK(deviation(bench, "a", {{"at", "2"}}).contains("accepted"));
+  CHECK(bench.ask(&Api::definition, {{"at", "2"}}, {"order"})["accepted"].size() == 1);
 }
 
 TEST_CASE("api: what is asked wrongly is answered with what is allowed") {

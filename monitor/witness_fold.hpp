@@ -1,0 +1,108 @@
+// monitor/witness_fold.hpp - the inside of the witness: the tracker, and what is to be committed. Internal to the witness.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "monitor/edge/history/changes.hpp"
+#include "monitor/witness.hpp"
+
+namespace laban::monitor {
+
+inline const std::string accepted_part = "accepted";
+inline const std::string removed_part = "removed ";  // and the definition's index
+
+// What the store holds of an instance in memory, as far as its index entries depend on it.
+struct Kept {
+  static constexpr std::uint8_t steps_max = 5;
+  static constexpr std::uint8_t too_many = 0xff;
+
+  Time started{};
+  Time last_event{};
+  Time ended{};
+  std::uint8_t bucket = 0;
+  std::uint8_t step_count = 0;  // too_many: read the row from the store
+  bool known = false;
+  bool dirty = false;
+  bool held = false;  // ended and still open for later events to judge
+  std::array<std::uint16_t, steps_max> steps{};
+};
+
+struct Witness::Fold {
+  struct Entry {
+    std::shared_ptr<DefinitionFacts> facts;
+    StoredDefinition stored;
+    Statistics statistics;
+    std::vector<std::uint64_t> removed;  // as Statistics::cells
+    bool dirty = true;
+    std::shared_ptr<const DefinitionCounts> counts;
+  };
+  struct PendingEvent {
+    InstanceIndex instance;
+    EventSummary summary;
+  };
+
+  Fold(Store& given, TrackerOptions options, ActivationListener listener)
+      : store(given), tracker(options), on_activate(std::move(listener)) {}
+
+  Store& store;
+  Tracker tracker;
+  ActivationListener on_activate;
+  StoreHead head;
+  std::vector<Entry> entries;  // by DefinitionIndex
+  std::vector<Kept> kept;      // by InstanceIndex
+  std::vector<InstanceIndex> dirty;
+  std::vector<PendingEvent> events;
+  std::vector<LogEntry> log;
+  std::vector<Change> changes;  // reused
+  std::vector<DefinitionIndex> fresh_definitions;
+  std::vector<InstanceRow> changed;
+  bool more_changed = false;
+  std::size_t observed = 0;  // since the last commit
+  bool moved = false;        // the offset or a gap count moved
+  std::uint64_t snapshots = 0;
+  std::uint64_t commits = 0;
+  std::shared_ptr<const StoreView> view;
+  Services services;
+
+  // What is remembered of the past, until the next commit.
+  struct Ended {
+    InstanceRow row;
+    bool open = false;  // later events may still judge it
+  };
+  ChangeWriter journal;
+  std::unordered_map<InstanceIndex, Ended> ended_now;
+  std::vector<std::pair<InstanceRow, std::uint64_t>> replaced;
+  std::vector<GapRecord> lost;
+
+  std::vector<AcceptedRule> accepted;
+  bool accepted_changed = false;
+  std::shared_ptr<const std::vector<AcceptedRule>> accepted_seen;
+
+  // Retention.
+  std::vector<InstanceRow> leaving;
+  std::optional<Checkpoint> forgetting;
+  std::uint64_t removals = 0;
+
+  void load();
+  void let_go(StoreBatch& batch);
+  DefinitionIndex activate(const LibraryEntry& entry, StoredDefinition stored);
+  void restore(const StoredInstance& instance);
+  Kept& kept_of(InstanceIndex instance);
+  void touch(InstanceIndex instance);
+  void apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time);
+  void record(const Change& change, std::uint64_t offset, Time time);
+  Ended ended_view(InstanceIndex instance) const;
+  std::span<const PendingEvent> events_of(InstanceIndex instance) const;
+  InstanceRow row_of(const InstanceView& now, InstanceIndex instance) const;
+  std::optional<InstanceRow> row_before(const Kept& place, const InstanceName& name) const;
+  static void remember(Kept& place, const InstanceRow& row);
+  void commit_instance(StoreBatch& batch, InstanceIndex instance);
+};
+
+}  // namespace laban::monitor
