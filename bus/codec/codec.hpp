@@ -29,11 +29,13 @@ Decoded<ClientMessage> decode_client_message(const Frame& frame);
 Decoded<HubMessage> decode_hub_message(const Frame& frame);
 Decoded<FeedBatch> decode_feed_batch(const Frame& frame);
 Decoded<Fleeting> decode_fleeting(const Frame& frame);
+Decoded<BackupPlan> decode_backup_plan(const Frame& frame);
 
 Frame encode(const ClientMessage& message);
 Frame encode(const HubMessage& message);
 Frame encode(const FeedBatch& batch);
 Frame encode(const Fleeting& fleeting);
+Frame encode(const BackupPlan& plan);
 
 // How many bytes a batch of events takes on the wire for each event beside its envelope; for those who pack
 // up to a limit.
@@ -45,5 +47,7 @@ inline constexpr std::size_t settle_numbers_max = 1'048'576;
 inline constexpr std::size_t patterns_max = 1'024;  // of one subscription
 inline constexpr std::size_t schema_nodes_max = 4'096;
 inline constexpr std::size_t dropped_keys_max = 16;
+inline constexpr std::size_t fleeting_frame_bytes_max = 1u << 20;
+inline constexpr std::size_t backup_files_max = 1'048'576;
 
 }  // namespace laban::codec

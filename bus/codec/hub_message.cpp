@@ -239,4 +239,30 @@ Frame encode(const HubMessage& message) {
   return builder.finish();
 }
 
+Decoded<BackupPlan> decode_backup_plan(const Frame& frame) {
+  return guarded<BackupPlan, schema::BackupPlan>(frame, [](schema::BackupPlan::Reader from) {
+    BackupPlan plan{from.getBackup(), from.getHead(), from.getLogId(), from.getGeneration(), {}};
+    for (auto file : bounded(from.getFiles(), backup_files_max)) {
+      plan.files.push_back({view(file.getName()), file.getBytes()});
+    }
+    return plan;
+  });
+}
+
+Frame encode(const BackupPlan& plan) {
+  FlatBuilder builder{64 + plan.files.size() * 8};
+  auto to = builder.initRoot<schema::BackupPlan>();
+  to.setBackup(plan.backup);
+  to.setHead(plan.head);
+  to.setLogId(plan.log_id);
+  to.setGeneration(plan.generation);
+  auto files = to.initFiles(static_cast<unsigned>(plan.files.size()));
+  unsigned index = 0;
+  for (const auto& file : plan.files) {
+    LABAN_SET_TEXT(files[index], Name, file.name);
+    files[index++].setBytes(file.bytes);
+  }
+  return builder.finish();
+}
+
 }  // namespace laban::codec

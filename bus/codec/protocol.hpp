@@ -139,6 +139,17 @@ struct DeleteCursor {
   std::string_view name;
 };
 struct Backup {};
+struct BackupPlan {
+  struct File {
+    std::string_view name;
+    std::uint64_t bytes = 0;
+  };
+  std::uint64_t backup = 0;
+  std::uint64_t head = 0;
+  std::uint64_t log_id = 0;
+  std::uint32_t generation = 0;
+  std::vector<File> files{};
+};
 struct ReadBackup {
   std::uint64_t backup = 0;
   std::uint32_t file = 0;

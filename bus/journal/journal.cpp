@@ -146,6 +146,17 @@ std::uint64_t Journal::log_id() const {
 std::uint32_t Journal::generation() const {
   return impl_->appender.head().generation;
 }
+std::uint64_t Journal::end_of_generation(std::uint32_t of) const {
+  const auto& segments = impl_->segments;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].header.generation > of) return segments[i].header.next_offset;
+  }
+  return head() + 1;
+}
+std::uint64_t Journal::oldest_last() const {
+  const auto& segments = impl_->segments;
+  return segments.size() < 2 ? head() : segments[1].header.next_offset - 1;
+}
 std::uint64_t Journal::head() const {
   return impl_->appender.head().next_offset - 1;
 }

@@ -95,11 +95,14 @@ struct Retention {
 };
 
 struct RetentionResult {
+  // What holds the oldest segment although it is too much.
+  enum class Held { nothing, floor, checkpoint, backup, live_events, disk };
   std::uint64_t segments = 0;    // dropped
   std::uint64_t first_lost = 0;  // events that are gone now: this range, less those carried; both 0 for none
   std::uint64_t last_lost = 0;
   std::uint64_t carried = 0;
-  bool more = false;   // another call would drop more
+  bool more = false;  // another call would drop more
+  Held held = Held::nothing;
   std::string reason;  // what holds it up, where something does
 };
 
@@ -177,11 +180,15 @@ class Journal {
   // --- where it stands
 
   std::uint64_t log_id() const;
-  std::uint32_t generation() const;    // grows when the log was restored from a backup
+  std::uint32_t generation() const;  // grows when the log was restored from a backup
+  // The first offset that was given after that generation; of generation() itself, what the next event will get. Offsets
+  // from there on, read in that generation, mean other events here.
+  std::uint64_t end_of_generation(std::uint32_t generation) const;
   std::uint64_t head() const;          // the newest event written, 0 for none
   std::uint64_t synced_head() const;   // the newest event on the disk
   std::uint64_t first_offset() const;  // the oldest event from which the log is dense; head() + 1 for none
   std::uint64_t next_offset() const;   // what append_event() would return
+  std::uint64_t oldest_last() const;   // the newest event in the oldest segment; head() where there is only one
   std::uint64_t position() const;      // behind the newest written record
   std::uint64_t first_position() const;
   Timestamp last_recordedtime() const;

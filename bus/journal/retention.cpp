@@ -112,17 +112,27 @@ Carrying carry(Segments& segments, Appender& appender, Segment& segment, IsLive 
   return carrying;
 }
 
-// Why the oldest segment may not go; empty where it may.
-std::string held_by(const Segments& segments, const Retention& retention, const std::vector<std::uint64_t>& checkpoints,
-                    bool backup_runs) {
+using Held = RetentionResult::Held;
+
+void hold(RetentionResult& result, Held held, std::string reason) {
+  result.held = held;
+  result.reason = std::move(reason);
+}
+
+// Whether the oldest segment may not go, and why.
+bool is_held(const Segments& segments, const Retention& retention, const std::vector<std::uint64_t>& checkpoints,
+             bool backup_runs, RetentionResult& result) {
   const auto& oldest = segments[0].header;
   const auto& next = segments[1].header;
   const bool has_events = next.next_offset > oldest.next_offset;
-  if (has_events && next.next_offset - 1 >= retention.floor)
-    return "event " + std::to_string(retention.floor) + " is still wanted";
-  if (checkpoints.empty() || checkpoints.back() < next.base) return "no checkpoint covers it yet";
-  if (backup_runs) return "a backup is being copied";
-  return {};
+  if (has_events && next.next_offset - 1 >= retention.floor) {
+    hold(result, Held::floor, "event " + std::to_string(retention.floor) + " is still wanted");
+  } else if (checkpoints.empty() || checkpoints.back() < next.base) {
+    hold(result, Held::checkpoint, "no checkpoint covers it yet");
+  } else if (backup_runs) {
+    hold(result, Held::backup, "a backup is being copied");
+  }
+  return result.held != Held::nothing;
 }
 
 bool too_much(const Segments& segments, const Retention& retention) {
@@ -138,9 +148,9 @@ RetentionResult Journal::retain(const Retention& retention) {
   auto& segments = impl_->segments;
   auto& appender = impl_->appender;
   if (!too_much(segments, retention)) return result;
-  if (appender.failed()) return result.reason = appender.reason(), result;
-  result.reason = held_by(segments, retention, impl_->checkpoint_positions, impl_->backups.use_count() > 1);
-  if (!result.reason.empty()) return result;
+  if (appender.failed()) return hold(result, Held::disk, appender.reason()), result;
+  const bool backup_runs = impl_->backups.use_count() > 1;
+  if (is_held(segments, retention, impl_->checkpoint_positions, backup_runs, result)) return result;
 
   const auto header = segments.oldest().header;
   const auto next = segments[1].header;
@@ -150,15 +160,14 @@ RetentionResult Journal::retain(const Retention& retention) {
       return false;  // there is a later copy
     return retention.is_live && retention.is_live(record.offset);
   });
-  result.reason = carrying.problem;
-  if (!result.reason.empty()) return result;
+  if (!carrying.problem.empty()) return hold(result, Held::disk, carrying.problem), result;
 
   // Only now, with the copies on the disk, may the originals go.
   const auto path = segments.path(segments.oldest());
   const bool reusable = segments.oldest().file_bytes == impl_->options.segment_bytes;
   if (!(reusable && impl_->spares.recycle(path))) {
     if (const int error = impl_->files.remove(path))
-      return result.reason = "cannot remove " + path + ": " + error_text(error), result;
+      return hold(result, Held::disk, "cannot remove " + path + ": " + error_text(error)), result;
   }
   impl_->files.sync_directory(impl_->directory);
   segments.drop_oldest();
@@ -172,10 +181,10 @@ RetentionResult Journal::retain(const Retention& retention) {
     result.last_lost = next.next_offset - 1;
   }
   if (!too_much(segments, retention)) return result;
-  result.reason = held_by(segments, retention, impl_->checkpoint_positions, false);
   // Where most of it was live, dropping the next one frees little: the caller waits for its queues to empty.
-  if (result.reason.empty() && carrying.bytes >= used / 2) result.reason = "most of the oldest segment was still live";
-  result.more = result.reason.empty();
+  if (!is_held(segments, retention, impl_->checkpoint_positions, false, result) && carrying.bytes >= used / 2)
+    hold(result, Held::live_events, "most of the oldest segment was still live");
+  result.more = result.held == Held::nothing;
   return result;
 }
 

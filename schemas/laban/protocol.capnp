@@ -269,7 +269,7 @@ struct Request {
     redrive @9 :Redrive;
     schemas @10 :List(Data);    # Cap'n Proto nodes (schema.capnp Node) of the types that this client speaks
     deleteCursor @11 :Text;
-    backup @12 :Void;           # answered with what to read, as JSON; the log keeps it until the session ends
+    backup @12 :Void;           # answered with a BackupPlan in `data`; the log keeps it all until the session ends
     readBackup @13 :ReadBackup; # answered with bytes
     endBackup @14 :UInt64;      # the log may go on dropping
   }
@@ -281,7 +281,7 @@ struct Reply {
   code @2 :RefusalCode;
   message @3 :Text;
   json @4 :Text;                # what an inspect asked for
-  data @5 :Data;                # what a readBackup asked for; empty is the end of the file
+  data @5 :Data;                # of backup and readBackup; empty is the end of a file
 }
 
 struct ExchangeSpec {
@@ -332,6 +332,18 @@ struct Cursor {
   name @0 :Text;
   offset @1 :UInt64;            # the last one dealt with
   observer @2 :Bool;            # never holds the log: what retention took before it was read is told
+}
+
+struct BackupPlan {
+  backup @0 :UInt64;
+  head @1 :UInt64;              # the newest event in the copy
+  logId @2 :UInt64;
+  generation @3 :UInt32;        # of the copy
+  files @4 :List(File);
+  struct File {
+    name @0 :Text;              # within the directory
+    bytes @1 :UInt64;
+  }
 }
 
 struct ReadBackup {

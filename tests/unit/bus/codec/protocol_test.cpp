@@ -208,6 +208,11 @@ TEST_CASE("protocol: the hub's session messages") {
   Said<Reply> reply{Reply{4, true, Refusal::different, "durable differs", "{}"}};
   CHECK((reply->id == 4 && reply->refused && reply->code == Refusal::different));
   CHECK((reply->message == "durable differs" && reply->json == "{}" && reply->data.empty()));
+  const Frame planned{encode(BackupPlan{1, 2, 3, 4, {{"a.log", 5}, {"b.log", 6}}}).bytes()};
+  const auto decoded = decode_backup_plan(planned);
+  const auto& plan = std::get<BackupPlan>(decoded);
+  CHECK((plan.backup == 1 && plan.head == 2 && plan.log_id == 3 && plan.generation == 4 && plan.files.size() == 2));
+  CHECK((plan.files[1].name == "b.log" && plan.files[1].bytes == 6));
   const Frame some = envelope("some bytes");
   Said<Reply> bytes{Reply{4, false, Refusal::unspecified, "", "", some.bytes()}};
   CHECK(std::equal(bytes->data.begin(), bytes->data.end(), some.bytes().begin(), some.bytes().end()));
