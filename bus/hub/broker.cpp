@@ -90,8 +90,22 @@ void Broker::apply(const codec::LoggedEvent& event, const journal::Record& recor
     stored.priority = fields_.priority;
     stored.deliver_at = fields_.deliverytime;
     stored.expires_at = fields_.expirytime;
+    if (event.header.producer == 0 && fields_.exchange == routing::lost_exchange) count_ledger_line();
   }
   store(stored);
+}
+
+// What queues lose is counted with their changes; of everything else the line on laban.lost is the only record.
+void Broker::count_ledger_line() {
+  const auto key = fields_.routingkey;
+  const auto dot = key.find('.');
+  if (dot == std::string_view::npos || key.substr(dot + 1) == "queue") return;
+  for (const auto& [name, value] : fields_.headers) {
+    const auto* count = std::get_if<std::int64_t>(&value);
+    if (name == "count" && count != nullptr && *count > 0) {
+      totals_.lost[std::string{key.substr(0, dot)}] += static_cast<std::uint64_t>(*count);
+    }
+  }
 }
 
 void Broker::store(const StoredEvent& event) {
@@ -165,7 +179,12 @@ routing::Outcome Broker::apply(const codec::Note& note, Timestamp at) {
       source->refused.push_back(*refused);
     }
   } else if (const auto* cursor = std::get_if<codec::CursorSaved>(&note)) {
-    cursors_[cursor->name] = cursor->offset;
+    cursors_[cursor->name] = {cursor->offset, cursor->observer, at};
+  } else if (const auto* no_cursor = std::get_if<codec::CursorDeleted>(&note)) {
+    if (const auto found = cursors_.find(no_cursor->name); found != cursors_.end()) cursors_.erase(found);
+  } else if (const auto* retained = std::get_if<codec::Retained>(&note)) {
+    if (retained->last != 0) totals_.log_dropped += retained->last - retained->first + 1;
+    totals_.log_carried += retained->carried;
   } else if (const auto* kept = std::get_if<codec::SchemasKept>(&note)) {
     for (const auto& node : kept->nodes) {
       if (!has_schema(node)) schemas_.push_back(node);
@@ -254,15 +273,9 @@ Producer* Broker::producer(std::uint32_t number) {
   return number < producer_by_number_.size() ? producer_by_number_[number] : nullptr;
 }
 
-const std::uint64_t* Broker::cursor(std::string_view name) const {
+const Cursor* Broker::cursor(std::string_view name) const {
   const auto found = cursors_.find(name);
   return found == cursors_.end() ? nullptr : &found->second;
-}
-
-std::uint64_t Broker::lowest_cursor() const {
-  std::uint64_t lowest = ~0ull;
-  for (const auto& [name, offset] : cursors_) lowest = std::min(lowest, offset);
-  return lowest;
 }
 
 bool Broker::has_schema(const std::vector<std::byte>& node) const {

@@ -80,12 +80,21 @@ struct StoredEvent {
   Timestamp expires_at{};
 };
 
+// A named reader's place, kept in the log.
+struct Cursor {
+  std::uint64_t offset = 0;  // the last one dealt with
+  bool observer = false;     // never holds the log
+  Timestamp saved{};         // since the last checkpoint, else the epoch
+};
+
 // Counters that survive a restart, by label.
 struct Totals {
   routing::StringMap<std::uint64_t> published;   // by exchange
   routing::StringMap<std::uint64_t> unroutable;  // by exchange
   std::map<std::string, std::uint64_t> lost;     // by reason
   std::uint64_t confirmed = 0;
+  std::uint64_t log_dropped = 0;  // events that retention took
+  std::uint64_t log_carried = 0;  // copies that it made of those still in a queue
 };
 
 // Threads: belongs to the hub's thread.
@@ -120,9 +129,8 @@ class Broker {
   // Of the newest deleted queues; empty for others.
   std::string_view name_of_deleted(routing::QueueId id) const;
   std::size_t producer_count() const { return producers_.size(); }
-  const std::uint64_t* cursor(std::string_view name) const;
-  std::size_t cursor_count() const { return cursors_.size(); }
-  std::uint64_t lowest_cursor() const;  // ~0 where there is none
+  const Cursor* cursor(std::string_view name) const;
+  const routing::StringMap<Cursor>& cursors() const { return cursors_; }
   const std::vector<std::vector<std::byte>>& schemas() const { return schemas_; }
   bool has_schema(const std::vector<std::byte>& node) const;
   Totals& totals() { return totals_; }
@@ -141,6 +149,7 @@ class Broker {
   queue::Queue new_queue(const QueueSpec& spec) const;
   void drop_queue(routing::QueueId id);
   void apply(const codec::LoggedEvent& event, const journal::Record& record);
+  void count_ledger_line();
   void apply_queue_changes(const journal::Record& record);
   void open(const codec::ProducerState& state, Timestamp at);
   void forget(std::uint32_t number);
@@ -159,7 +168,7 @@ class Broker {
   std::map<std::uint32_t, std::unique_ptr<Producer>> producers_;
   std::vector<Producer*> producer_by_number_;
   routing::StringMap<Producer*> producer_by_name_;
-  routing::StringMap<std::uint64_t> cursors_;
+  routing::StringMap<Cursor> cursors_;
   std::vector<std::vector<std::byte>> schemas_;
   Totals totals_;
   EventFields fields_;  // reused while folding

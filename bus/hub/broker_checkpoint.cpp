@@ -23,6 +23,8 @@ std::vector<Total> Broker::saved_totals() const {
   save_by_label("unroutable", totals_.unroutable, totals);
   save_by_label("lost", totals_.lost, totals);
   totals.push_back({"confirmed", {}, totals_.confirmed});
+  totals.push_back({"logDropped", {}, totals_.log_dropped});
+  totals.push_back({"logCarried", {}, totals_.log_carried});
   for (const auto& [id, name] : deleted_) totals.push_back({"deleted", {name}, id});
   for (const auto& [id, entry] : queues_) {
     if (entry->redelivered != 0) totals.push_back({"redelivered", {entry->name}, entry->redelivered});
@@ -34,6 +36,8 @@ std::vector<Total> Broker::saved_totals() const {
 void Broker::restore_totals(const std::vector<Total>& totals) {
   for (const auto& total : totals) {
     if (total.name == "confirmed") totals_.confirmed = total.value;
+    if (total.name == "logDropped") totals_.log_dropped = total.value;
+    if (total.name == "logCarried") totals_.log_carried = total.value;
     if (total.labels.empty()) continue;
     const auto& label = total.labels.front();
     if (total.name == "published") totals_.published[label] = total.value;
@@ -67,7 +71,7 @@ void Broker::save(const std::function<void(std::span<const std::byte>)>& write) 
         {number, producer->name, producer->named, producer->stored, producer->heard, producer->refused});
   }
   state.next_producer = next_producer_;
-  for (const auto& [name, offset] : cursors_) state.cursors.push_back({name, offset});
+  for (const auto& [name, cursor] : cursors_) state.cursors.push_back({name, cursor.offset, cursor.observer});
   state.schemas = schemas_;
   state.totals = saved_totals();
 
@@ -106,7 +110,7 @@ void Broker::restore(std::span<const std::byte> bytes) {
   }
   for (const auto& producer : state.producers) open(producer, producer.heard);
   next_producer_ = std::max(next_producer_, state.next_producer);
-  for (const auto& cursor : state.cursors) cursors_[cursor.name] = cursor.offset;
+  for (const auto& cursor : state.cursors) cursors_[cursor.name] = {cursor.offset, cursor.observer, {}};
   schemas_ = state.schemas;
   restore_totals(state.totals);
 }

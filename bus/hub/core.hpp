@@ -2,7 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bus/hub/broker.hpp"
@@ -13,6 +17,15 @@
 #include "bus/journal/journal.hpp"
 
 namespace laban::hub {
+
+// Events of one producer that the log did not take: told to it as refused, and not yet in the ledger.
+struct Unstored {
+  static constexpr std::size_t keys_max = 16;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t count = 0;
+  std::set<std::string, std::less<>> keys;  // of some
+};
 
 // Threads: belongs to the hub's thread.
 struct Core {
@@ -27,15 +40,25 @@ struct Core {
   Feeds& feeds;
   Counters& counters;
 
-  std::uint64_t head = 0;               // the newest event that anybody may know of
-  std::string storage_trouble;          // why the log cannot be written, empty while it can
-  bool disk_low = false;                // refuse publishing before the disk is full
+  std::uint64_t head = 0;       // the newest event that anybody may know of
+  std::string storage_trouble;  // why the log cannot be written, empty while it can
+  bool disk_low = false;        // refuse publishing before the disk is full
+  std::string_view log_held;    // what keeps the log longer than it was told to: a label, empty for nothing
+  std::map<std::uint32_t, Unstored> unstored;  // by producer
+  std::string unstored_why;
   std::vector<routing::QueueId> dirty;  // queues with something to deliver or to log
 
   void mark_dirty(QueueEntry& queue) {
     if (queue.dirty) return;
     queue.dirty = true;
     dirty.push_back(queue.id);
+  }
+
+  void note_unstored(std::uint32_t producer, std::uint64_t sequence, std::string_view key) {
+    auto& of = unstored[producer];
+    if (of.count++ == 0) of.first = sequence;
+    of.last = sequence;
+    if (of.keys.size() < Unstored::keys_max) of.keys.emplace(key);
   }
 
   // The hub's clock. It never goes back, also not against the log.

@@ -41,6 +41,11 @@ struct Counters {
   std::uint64_t feed_batches = 0;
   std::uint64_t feed_events = 0;
   std::uint64_t feed_requests_denied = 0;  // a topic that is no feed's id
+  std::uint64_t fleeting_events = 0;       // at most once: taken in
+  std::uint64_t fleeting_refused = 0;      // do not decode, or have no address
+  std::uint64_t fleeting_unwanted = 0;     // nobody subscribed
+  std::uint64_t fleeting_sent = 0;         // put into feeds
+  std::uint64_t fleeting_frames_odd = 0;   // no frame of events
   std::uint64_t replays = 0;
   std::uint64_t replayed_events = 0;
   std::uint64_t deliveries = 0;

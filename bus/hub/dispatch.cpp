@@ -280,7 +280,7 @@ bool Dispatch::recorded(std::uint64_t offset, codec::Recorded& into) {
     return record.offset == offset ? &record : nullptr;
   };
   const auto* record = find();
-  if (record == nullptr) {
+  if (record == nullptr && offset >= core_.journal.first_offset()) {
     held_.insert(held_.end(), window_.blocks.begin(), window_.blocks.end());
     window_ = core_.journal.read(offset, window_bytes);
     record = find();

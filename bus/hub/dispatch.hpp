@@ -60,8 +60,7 @@ class Dispatch {
   void gather(QueueEntry& entry);
   void move(QueueEntry& entry, const queue::DeadLetter& letter);
   void ledger(const QueueEntry& entry, const std::vector<queue::Ledgered>& lost);
-  void ledger_range(const QueueEntry& entry, std::uint64_t from, std::uint64_t to, std::uint64_t count,
-                    queue::LossReason reason);
+  void ledger_range(const QueueEntry& entry, std::span<const queue::Ledgered> lost);
   std::size_t deliver(QueueEntry& entry);
   void send(QueueEntry& entry, std::span<const queue::Delivery> deliveries);
   bool recorded(std::uint64_t offset, codec::Recorded& into);

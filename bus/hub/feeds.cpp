@@ -66,6 +66,7 @@ void Feeds::leave(const std::shared_ptr<Feed>& feed) {
   by_id_.erase(std::string{text_of(feed->id)});
   by_number_.erase(feed->number);
   std::erase(touched_, feed.get());
+  std::erase(touched_fleeting_, feed.get());
   by_name_.erase(name_of(feed->exchange, feed->patterns));
   forget_wanted();
 }
@@ -123,6 +124,44 @@ void Feeds::flush(std::uint64_t head, Timestamp hub_time) {
   touched_.clear();
 }
 
+bool Feeds::add_fleeting(const codec::Recorded& event, std::string_view exchange, std::string_view routingkey) {
+  if (by_id_.empty()) return false;
+  const auto& wanted = wanted_by(exchange, routingkey);
+  for (Feed* feed : wanted) {
+    if (feed->fleeting.empty()) {
+      touched_fleeting_.push_back(feed);
+    } else if (feed->fleeting_bytes + event.envelope.size() > options_.limits.feed_batch_bytes) {
+      speak_fleeting(*feed, event.recordedtime);
+    }
+    feed->fleeting.push_back(event);
+    feed->fleeting_bytes += event.envelope.size() + codec::event_overhead_bytes;
+  }
+  return !wanted.empty();
+}
+
+void Feeds::flush_fleeting(Timestamp hub_time) {
+  for (Feed* feed : touched_fleeting_) speak_fleeting(*feed, hub_time);
+  touched_fleeting_.clear();
+}
+
+// It covers nothing and takes no sequence: a reader that loses it finds no gap among the stored events.
+void Feeds::speak_fleeting(Feed& feed, Timestamp hub_time) {
+  if (feed.fleeting.empty()) return;
+  codec::FeedBatch batch;
+  batch.epoch = epoch_;
+  batch.sequence = feed.sequence;
+  batch.after = batch.up_to = feed.covered;
+  batch.recordedtime = hub_time;
+  batch.fleeting_before = feed.fleeting_before;
+  batch.fleeting = std::move(feed.fleeting);
+  server_.publish(feed.id, codec::encode(batch));
+  feed.fleeting_before += batch.fleeting.size();
+  counters_.fleeting_sent += batch.fleeting.size();
+  feed.fleeting = std::move(batch.fleeting);
+  feed.fleeting.clear();
+  feed.fleeting_bytes = 0;
+}
+
 void Feeds::heartbeat(std::uint64_t head, Timestamp hub_time, Clock::time_point now) {
   for (auto& [id, feed] : by_id_) {
     const auto silent = now - feed->spoke;
@@ -137,6 +176,7 @@ void Feeds::speak(Feed& feed, std::uint64_t up_to, Timestamp hub_time) {
   batch.after = feed.covered;
   batch.up_to = up_to;
   batch.recordedtime = hub_time;
+  batch.fleeting_before = feed.fleeting_before;
   if (!feed.pending.empty()) {
     ++feed.sequence;
     ++counters_.feed_batches;

@@ -32,7 +32,10 @@ struct Feed {
   std::size_t subscriptions = 0;
   std::vector<codec::Recorded> pending;
   std::size_t pending_bytes = 0;
-  bool live = true;  // multicast; else beyond the limit, its subscriber is told to replay
+  std::vector<codec::Recorded> fleeting;  // at most once: beside the stored ones, never among them
+  std::size_t fleeting_bytes = 0;
+  std::uint64_t fleeting_before = 0;  // carried so far
+  bool live = true;                   // multicast; else beyond the limit, its subscriber is told to replay
   Clock::time_point spoke{};
 
   bool wants(std::string_view of_exchange, std::string_view routingkey) const;
@@ -59,11 +62,16 @@ class Feeds {
   void add(const codec::Recorded& event, std::string_view exchange, std::string_view routingkey);
   // Sends what was added; `head` is now covered by those feeds.
   void flush(std::uint64_t head, Timestamp hub_time);
+  // An event at most once; false: nobody wants it. Its envelope must stay where it is until flush_fleeting().
+  bool add_fleeting(const codec::Recorded& event, std::string_view exchange, std::string_view routingkey);
+  void flush_fleeting(Timestamp hub_time);
+
   // Tells how far the log is where a feed has been silent for long enough.
   void heartbeat(std::uint64_t head, Timestamp hub_time, Clock::time_point now);
 
  private:
   void speak(Feed& feed, std::uint64_t up_to, Timestamp hub_time);
+  void speak_fleeting(Feed& feed, Timestamp hub_time);
   const std::vector<Feed*>& wanted_by(std::string_view exchange, std::string_view routingkey);
   void forget_wanted() { wanted_.clear(); }
 
@@ -77,6 +85,7 @@ class Feeds {
   absl::flat_hash_map<std::uint32_t, Feed*> by_number_;
   routing::StringMap<routing::TopicTrie> tries_;  // by exchange; the empty one is every exchange
   std::vector<Feed*> touched_;
+  std::vector<Feed*> touched_fleeting_;
   // Which feeds want (exchange, routing key): asked for each event, changed by each new feed.
   routing::StringMap<std::vector<Feed*>> wanted_;
   std::string name_;

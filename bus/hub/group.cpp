@@ -190,6 +190,10 @@ void Group::fail(const journal::CommitResult& result) {
   ++core_.counters.groups_failed;
   core_.storage_trouble = result.reason;
   const auto why = keep_text(result.reason);
+  core_.unstored_why = result.reason;
+  for (const auto& event : events_) {
+    if (event.producer != 0) core_.note_unstored(event.producer, event.sequence, event.key);
+  }
   for (const auto number : confirming_) {
     Session* session = core_.sessions.find(number);
     if (session == nullptr) continue;

@@ -101,7 +101,7 @@ struct HttpServer::Impl {
                                  : error_json("not_ready", "the log cannot be written: see the hub's messages"),
                            json_type);
     });
-    for (const char* what : {"queues", "exchanges", "schemas", "status"}) {
+    for (const char* what : {"queues", "exchanges", "schemas", "cursors", "status"}) {
       server.Get(std::string{"/api/v1/"} + what,
                  [this, what](const httplib::Request& request, httplib::Response& response) {
                    nlohmann::json argument = nlohmann::json::object();

@@ -53,10 +53,25 @@ struct Hub::Impl {
                                    " can be reached from other machines and clients are not authenticated: listen on "
                                    "127.0.0.1, or say --insecure where the network is trusted"};
     };
-    for (const auto& address : {options.listen, options.feeds}) {
+    for (const auto& address : {options.listen, options.feeds, options.ingest}) {
       if (!address.empty() && !transport::is_loopback(address)) refuse(address);
     }
     if (!options.http.empty() && !hub::is_loopback_http(options.http)) refuse(options.http);
+  }
+
+  void refuse_what_cannot_be_kept() const {
+    const auto& keep = options.keep;
+    const auto least = 4 * options.segment_bytes;
+    for (const auto bytes : {keep.bytes, keep.bytes_at_most}) {
+      if (bytes == 0 || bytes >= least) continue;
+      throw Error{Errc::usage, "a log cannot keep to " + std::to_string(bytes) + " bytes with segments of " +
+                                   std::to_string(options.segment_bytes) +
+                                   ": keep at least four of them, or give smaller ones with --segment-bytes"};
+    }
+    if (keep.bytes_at_most != 0 && keep.bytes_at_most < keep.bytes) {
+      throw Error{Errc::usage,
+                  "the log's outer limit is below what it keeps: give --keep-at-most more than --keep-bytes"};
+    }
   }
 
   void run() {
@@ -114,6 +129,7 @@ void Hub::start() {
   auto& hub = *impl_;
   if (hub.options.data.empty()) throw Error{Errc::usage, "the hub has no directory for its log: give one with --data"};
   hub.refuse_the_open_world();
+  hub.refuse_what_cannot_be_kept();
   hub.loop = std::make_unique<hub::Loop>(hub.options);
   hub.endpoint = hub.loop->endpoint();
   hub.feeds = hub.loop->feeds_endpoint();

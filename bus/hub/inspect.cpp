@@ -6,6 +6,7 @@
 
 #include "bus/codec/envelope.hpp"
 #include "bus/codec/log_record.hpp"
+#include "bus/codec/rfc3339.hpp"
 #include "bus/hub/explain.hpp"
 
 namespace laban::hub {
@@ -158,6 +159,20 @@ Inspected schemas(Core& core, const json&) {
   return {true, true, text({{"schemas", std::move(list)}}), {}};
 }
 
+Inspected cursors(Core& core, const json&) {
+  json list = json::array();
+  for (const auto& [name, cursor] : core.broker.cursors()) {
+    json one{{"name", name},
+             {"offset", cursor.offset},
+             {"observer", cursor.observer},
+             {"behind", core.head - std::min(cursor.offset, core.head)}};
+    one["savedtime"] = cursor.saved == Timestamp{} ? json(nullptr) : json(codec::rfc3339(cursor.saved));
+    list.push_back(std::move(one));
+  }
+  std::sort(list.begin(), list.end(), [](const json& a, const json& b) { return a["name"] < b["name"]; });
+  return {true, true, text({{"cursors", std::move(list)}, {"head", core.head}}), {}};
+}
+
 Inspected status(Core& core, const json&) {
   return {true,
           true,
@@ -166,8 +181,12 @@ Inspected status(Core& core, const json&) {
                 {"firstOffset", core.journal.first_offset()},
                 {"head", core.head},
                 {"sessions", core.sessions.size()},
+                {"producers", core.broker.producer_count()},
                 {"feeds", core.feeds.size()},
                 {"starts", core.broker.starts()},
+                {"logBytes", core.journal.stats().log_bytes},
+                {"logHeldBy", core.log_held.empty() ? json(nullptr) : json(core.log_held)},
+                {"diskLow", core.disk_low},
                 {"storage", core.storage_trouble.empty() ? json("ok") : json(core.storage_trouble)}}),
           {}};
 }
@@ -185,14 +204,17 @@ Inspected inspect(Core& core, const std::string& what, const std::string& argume
     if (what == "queues") return queues(core, asked);
     if (what == "exchanges") return exchanges(core, asked);
     if (what == "schemas") return schemas(core, asked);
+    if (what == "cursors") return cursors(core, asked);
     if (what == "status") return status(core, asked);
     if (what == "explain") return explain(core, asked);
   } catch (const json::exception& error) {
     return {
         true, false, {}, std::string{"the argument has a field of another type ("} + error.what() + "): see --help"};
   }
-  return {
-      false, false, {}, "the hub does not know '" + what + "': ask for queues, exchanges, schemas, explain or status"};
+  return {false,
+          false,
+          {},
+          "the hub does not know '" + what + "': ask for queues, exchanges, schemas, cursors, explain or status"};
 }
 
 Snapshot take_snapshot(Core& core) {
@@ -213,7 +235,11 @@ Snapshot take_snapshot(Core& core) {
   snapshot.sessions = core.sessions.size();
   snapshot.feeds = core.feeds.size();
   snapshot.producers = core.broker.producer_count();
-  snapshot.storage_ok = core.storage_trouble.empty();
+  snapshot.storage_ok = core.storage_trouble.empty() && !core.disk_low;
+  snapshot.log_dropped = totals.log_dropped;
+  snapshot.log_carried = totals.log_carried;
+  snapshot.log_held = core.log_held;
+  snapshot.cursors = core.broker.cursors().size();
   return snapshot;
 }
 

@@ -1,15 +1,15 @@
 // bus/hub/ledger.cpp - what the queues decided, on its way into the log: changes, dead letters, and lines on laban.lost.
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "bus/codec/envelope.hpp"
 #include "bus/hub/dispatch.hpp"
-#include "laban/fact.hpp"
 
 namespace laban::hub {
 namespace {
 
 constexpr std::int64_t deaths_max =
     1'000;  // how often one message may go from dead-letter exchange to dead-letter exchange
+constexpr std::size_t keys_looked_up_max = 64;  // events of a line that are read back for their keys
 
 const HeaderValue* find(const Headers& headers, std::string_view name) {
   for (const auto& [key, value] : headers) {
@@ -123,34 +123,27 @@ void Dispatch::ledger(const QueueEntry& entry, const std::vector<queue::Ledgered
   for (std::size_t from = 0; from < lost.size();) {
     std::size_t to = from + 1;
     while (to < lost.size() && lost[to].reason == lost[from].reason) ++to;
-    ledger_range(entry, lost[from].offset, lost[to - 1].offset, to - from, lost[from].reason);
+    ledger_range(entry, std::span{lost}.subspan(from, to - from));
     from = to;
   }
 }
 
-void Dispatch::ledger_range(const QueueEntry& entry, std::uint64_t from, std::uint64_t to, std::uint64_t count,
-                            queue::LossReason reason) {
-  const std::string why{queue::name_of(reason)};
-  core_.broker.totals().lost[why] += count;
-  // The ledger is not ledgered: a queue of it that expires would fill itself for ever.
-  for (const auto& binding : core_.broker.topology().bindings_of_queue(entry.name)) {
-    if (binding.exchange == routing::lost_exchange) return;
+// Nobody reads a million events back to name their keys: some of the first are enough to find the rest.
+void Dispatch::ledger_range(const QueueEntry& entry, std::span<const queue::Ledgered> lost) {
+  Loss loss;
+  loss.why = queue::name_of(lost.front().reason);
+  loss.whose = "queue";
+  loss.who = entry.name;
+  loss.from = lost.front().offset;
+  loss.to = lost.back().offset;
+  loss.count = lost.size();
+  EventFields fields;
+  codec::Recorded stored;
+  for (const auto& one : lost.first(std::min(lost.size(), keys_looked_up_max))) {
+    if (recorded(one.offset, stored) && codec::read_envelope(stored.envelope, fields)) add_key(loss.keys, fields.key());
   }
-  NewEvent line;
-  line.id = new_id();
-  line.source = "laban.hub";
-  line.type = "laban.lost";
-  line.subject = entry.name;
-  line.time = core_.now();
-  line.exchange = routing::lost_exchange;
-  line.routingkey = why + ".queue";
-  line.datacontenttype = json_content_type;
-  const auto text =
-      nlohmann::json{{"queue", entry.name}, {"reason", why}, {"from", from}, {"to", to}, {"count", count}}.dump(
-          -1, ' ', false, nlohmann::json::error_handler_t::replace);
-  const auto bytes = std::as_bytes(std::span{text});
-  line.data.assign(bytes.begin(), bytes.end());
-  publishing_.say(line);
+  held_.clear();
+  publishing_.lose(loss);
 }
 
 }  // namespace laban::hub

@@ -17,17 +17,22 @@ constexpr std::chrono::milliseconds lazy_sync{100};     // how long written ackn
 constexpr std::chrono::milliseconds trouble_pause{50};  // between tries while the log takes nothing
 constexpr std::size_t drain_cycles_max = 1'000;
 constexpr int checkpoint_rounds_max = 8;
+constexpr std::size_t dropped_reason_max = 64;
+constexpr std::chrono::seconds checkpoint_for_retention{10};  // at most so often
 
 std::unique_ptr<transport::Server> listen(const HubOptions& options) {
   transport::ServerOptions to;
   to.listen = options.listen;
   to.feeds = options.feeds;
+  to.ingest = options.ingest;
+  to.has_ingest = options.at_most_once;
   return transport::make_zmq_server(to);
 }
 
 std::unique_ptr<journal::Journal> open_log(const HubOptions& options) {
   journal::Options to;
   to.segment_bytes = options.segment_bytes;
+  to.free_bytes_min = options.disk_free_min;
   auto& files = options.files == nullptr ? journal::posix_file_system() : *options.files;
   return journal::Journal::open(files, options.data, to);
 }
@@ -49,6 +54,8 @@ Loop::Loop(const HubOptions& options)
       dispatch_(core_, group_, publishing_),
       subscribing_(core_),
       requests_(core_, group_, dispatch_),
+      retaining_(core_, group_, publishing_),
+      ingest_(core_, *server_),
       endpoint_(server_->endpoint()),
       feeds_endpoint_(server_->feeds_endpoint()) {
   restore();
@@ -91,6 +98,7 @@ void Loop::run() {
   const auto now = Clock::now();
   next_ping_ = next_second_ = next_beat_ = now;
   next_checkpoint_ = now + options_.checkpoint_every;
+  next_ledger_ = now + options_.ledger_every;
   while (!stop_ && !crash_) cycle();
   if (!crash_) drain();
   {
@@ -106,6 +114,7 @@ void Loop::cycle() {
   busy_ = false;
   run_tasks();
   feeds_.admit_readers(core_.head, core_.now());
+  if (ingest_.serve()) busy_ = true;
   receive();
   if (crash_) return;
   dispatch_.advance(core_.now());
@@ -113,6 +122,7 @@ void Loop::cycle() {
   if (subscribing_.serve()) busy_ = true;
   reap();
   timers();
+  if (!group_.idle() && core_.storage_trouble.empty()) busy_ = true;  // what timers had to say
 }
 
 void Loop::receive() {
@@ -148,6 +158,7 @@ void Loop::reap() {
     const bool clean = session.said_bye;
     dispatch_.leave(session, clean);
     subscribing_.leave(session);
+    requests_.leave(session);
     publishing_.let_go(session, clean);
     std::vector<routing::QueueId> exclusive;
     broker_->each_queue([&](QueueEntry& entry) {
@@ -225,7 +236,10 @@ void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
   welcome.generation = journal_->generation();
   welcome.first_offset = journal_->first_offset();
   welcome.head = core_.head;
+  welcome.generation_start = journal_->end_of_generation(journal_->generation() - 1);
   welcome.feeds = feeds_endpoint_;
+  const auto ingest = server_->ingest_endpoint();
+  welcome.ingest = ingest;
   welcome.lease_millis = static_cast<std::uint32_t>(options_.lease.count());
   welcome.version = version_text();
   sessions_.send(session, codec::HubMessage{welcome});
@@ -234,6 +248,8 @@ void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
 void Loop::act(Session& session, const codec::ClientMessage& message) {
   if (const auto* publish = std::get_if<codec::Publish>(&message)) {
     publishing_.publish(session, *publish);
+  } else if (const auto* dropped = std::get_if<codec::Dropped>(&message)) {
+    ledger_dropped(session, *dropped);
   } else if (const auto* settle = std::get_if<codec::Settle>(&message)) {
     dispatch_.settle(session, *settle);
   } else if (const auto* subscribe = std::get_if<codec::Subscribe>(&message)) {
@@ -256,6 +272,24 @@ void Loop::act(Session& session, const codec::ClientMessage& message) {
   }
 }
 
+// What a client's own overflow policy took from it: nobody but the client can know.
+void Loop::ledger_dropped(const Session& session, const codec::Dropped& dropped) {
+  if (!session.subscriptions.contains(dropped.subscription) || dropped.count == 0 || dropped.from > dropped.to ||
+      dropped.to > core_.head || dropped.count > dropped.to - dropped.from + 1) {
+    return;
+  }
+  Loss loss;
+  loss.why = "overflow";
+  loss.whose = "subscription";
+  loss.who = session.source;
+  loss.from = dropped.from;
+  loss.to = dropped.to;
+  loss.count = dropped.count;
+  for (const auto key : dropped.keys) add_key(loss.keys, key);
+  loss.detail = dropped.reason.substr(0, dropped_reason_max);
+  publishing_.lose_later(loss);
+}
+
 // --- time
 
 void Loop::timers() {
@@ -273,18 +307,38 @@ void Loop::timers() {
     unsynced_ = !journal_->commit(journal::Durability::synced, core_.now());
     last_sync_ = now;
   }
+  if (now >= next_second_ || journal_->position() - watched_position_ > options_.disk_free_min / 4) {
+    watched_position_ = journal_->position();
+    watch_disk();
+  }
   if (now >= next_second_) {
     next_second_ = now + std::chrono::seconds{1};
     sessions_.expire(now);
-    watch_disk();
+    requests_.expire(now);
     bound_parking();
     remove_unwanted();
     publishing_.forget_old(core_.now());
   }
-  if (now >= next_checkpoint_ || journal_->position() - checkpoint_position_ >= options_.checkpoint_bytes) {
+  if (now >= next_ledger_) {
+    next_ledger_ = now + options_.ledger_every;
+    publishing_.flush_losses();
+  }
+  if (now >= next_checkpoint_ || journal_->position() - checkpoint_position_ >= Retaining::checkpoint_bytes(options_)) {
     next_checkpoint_ = now + options_.checkpoint_every;
     save_checkpoint();
   }
+  if (now >= next_retention_) retain(now);
+}
+
+void Loop::retain(Clock::time_point now) {
+  const bool more = retaining_.tick(now);
+  next_retention_ = more ? now : now + std::chrono::seconds{1};
+  if (more) busy_ = true;
+  if (!retaining_.wants_checkpoint()) return;
+  // An idle hub has nothing new to save, and the older of two checkpoints would hold the log for ever.
+  if (journal_->position() == checkpoint_position_) group_.add_note(codec::Note{codec::Retained{}});
+  next_checkpoint_ =
+      std::min(next_checkpoint_, now + std::min<Clock::duration>(options_.checkpoint_every, checkpoint_for_retention));
 }
 
 // A client that has vanished is noticed by an answer that cannot be sent.
@@ -398,6 +452,8 @@ void Loop::drain() {
     reap();
     if (counters_.frames_in == before) break;
   }
+  publishing_.flush_losses();
+  store();
   const codec::HubMessage goodbye{codec::Refused{codec::Refusal::stopping, "the hub stops: connect again later", 0}};
   sessions_.for_each([&](Session& session) { sessions_.send(session, goodbye); });
   save_checkpoint();

@@ -14,8 +14,10 @@
 
 #include "bus/hub/dispatch.hpp"
 #include "bus/hub/group.hpp"
+#include "bus/hub/ingest.hpp"
 #include "bus/hub/publishing.hpp"
 #include "bus/hub/requests.hpp"
+#include "bus/hub/retaining.hpp"
 #include "bus/hub/subscribing.hpp"
 
 namespace laban::hub {
@@ -46,6 +48,7 @@ class Loop {
   void handle(const transport::Peer& peer, codec::Frame& frame);
   void hello(const transport::Peer& peer, const codec::Hello& hello);
   void act(Session& session, const codec::ClientMessage& message);
+  void ledger_dropped(const Session& session, const codec::Dropped& dropped);
   void store();
   void reap();
   void timers();
@@ -54,6 +57,7 @@ class Loop {
   void bound_parking();
   void remove_unwanted();
   void save_checkpoint();
+  void retain(Clock::time_point now);
   void run_tasks();
   void drain();
   std::chrono::milliseconds patience() const;
@@ -71,6 +75,8 @@ class Loop {
   Dispatch dispatch_;
   Subscribing subscribing_;
   Requests requests_;
+  Retaining retaining_;
+  Ingest ingest_;
 
   std::string endpoint_;
   std::string feeds_endpoint_;
@@ -83,7 +89,10 @@ class Loop {
   Clock::time_point next_second_{};
   Clock::time_point next_beat_{};
   Clock::time_point next_checkpoint_{};
+  Clock::time_point next_retention_{};
+  Clock::time_point next_ledger_{};
   std::uint64_t checkpoint_position_ = 0;
+  std::uint64_t watched_position_ = 0;
 
   std::atomic<bool> stop_{false};
   std::atomic<bool> crash_{false};

@@ -92,10 +92,11 @@ void write_exchanges(Page& page, const Snapshot& snapshot) {
   for (const auto& [exchange, value] : snapshot.unroutable) {
     page.counter("laban_hub_unroutable_total", "Events that no binding took", value, label(exchange));
   }
-  page.family("laban_hub_lost_total", "Messages that left a queue unread, each in laban.lost",
+  page.family("laban_hub_lost_total", "Events lost by a queue, cursor, subscription or publisher, each in laban.lost",
               prometheus::MetricType::Counter);
   for (const auto& [reason, value] : snapshot.lost) {
-    page.counter("laban_hub_lost_total", "Messages that left a queue unread, each in laban.lost", value,
+    page.counter("laban_hub_lost_total",
+                 "Events lost by a queue, cursor, subscription or publisher, each in laban.lost", value,
                  {{"reason", reason}});
   }
 }
@@ -118,6 +119,7 @@ void write_sessions(Page& page, const Snapshot& snapshot) {
   odd("no-session", counters.frames_without_session);
   odd("hello", counters.hellos_refused);
   odd("feed", counters.feed_requests_denied);
+  odd("ingest", counters.fleeting_frames_odd);
 }
 
 }  // namespace
@@ -137,6 +139,13 @@ std::string render_metrics(const Snapshot& snapshot) {
   page.gauge("laban_hub_feeds", "Distinct live subscriptions", snapshot.feeds);
   page.counter("laban_hub_feed_events_total", "Events put into feeds", counters.feed_events);
   page.counter("laban_hub_feed_batches_total", "Batches put into feeds", counters.feed_batches);
+  page.counter("laban_hub_fleeting_events_total", "Events at most once that came in", counters.fleeting_events);
+  page.counter("laban_hub_fleeting_sent_total", "Events at most once put into feeds", counters.fleeting_sent);
+  for (const auto& [reason, value] :
+       {std::pair{"refused", counters.fleeting_refused}, std::pair{"unwanted", counters.fleeting_unwanted}}) {
+    page.counter("laban_hub_fleeting_dropped_total", "Events at most once that the hub handed to nobody", value,
+                 {{"reason", reason}});
+  }
   page.counter("laban_hub_replayed_events_total", "Events read back from the log for subscribers",
                counters.replayed_events);
   page.gauge("laban_hub_log_bytes", "Used bytes of the log", snapshot.log_bytes);
@@ -144,6 +153,15 @@ std::string render_metrics(const Snapshot& snapshot) {
   if (snapshot.disk_free_bytes) {
     page.gauge("laban_hub_disk_free_bytes", "Free bytes of the disk that the log is on", *snapshot.disk_free_bytes);
   }
+  page.counter("laban_hub_log_dropped_events_total", "Events that retention took from the log", snapshot.log_dropped);
+  page.counter("laban_hub_log_carried_events_total", "Copies that retention made of events still in a queue",
+               snapshot.log_carried);
+  for (const std::string_view reason : {"cursor", "checkpoint", "backup", "queues", "disk"}) {
+    page.gauge("laban_hub_log_held", "1 where the log keeps more than it was told to, by reason",
+               snapshot.log_held == reason ? 1 : 0, {{"reason", std::string{reason}}});
+  }
+  page.gauge("laban_hub_cursors", "Durable cursors, observers' included", snapshot.cursors);
+  page.gauge("laban_hub_log_first", "Offset of the oldest event from which the log is dense", snapshot.first_offset);
   page.gauge("laban_hub_log_head", "Offset of the newest event", snapshot.head);
   page.gauge("laban_hub_log_writable", "1 while the log takes events", snapshot.storage_ok ? 1 : 0);
   page.counter("laban_hub_commits_total", "Groups written to the log", counters.groups);

@@ -39,11 +39,21 @@ struct HubLimits {
   std::chrono::hours producer_memory{24};  // an anonymous producer is forgotten so long after its last word
 };
 
+// What the log keeps. Without a limit it keeps everything, until the disk is low and publishing is refused. Whatever it
+// drops, the messages of queues stay, and so does what a durable cursor has not read.
+struct KeepOptions {
+  std::uint64_t bytes = 0;          // about so much; 0: no limit
+  std::chrono::seconds age{0};      // what was recorded within it; 0: no limit
+  std::uint64_t bytes_at_most = 0;  // durable cursors hold up to so much, then they lose and are told; 0: no limit
+};
+
 struct HubOptions {
   std::string listen = "tcp://127.0.0.1:5570";  // port 0: any free one
   std::string feeds;                            // where feeds are read; empty: the next port, or any free one
-  std::string data;                             // the log's directory
-  std::string http = "127.0.0.1:8081";          // metrics and read API; empty: none; port 0: any free one
+  std::string ingest;        // where events at most once come in; empty: the port after that, or any free one
+  bool at_most_once = true;  // take such events at all
+  std::string data;          // the log's directory
+  std::string http = "127.0.0.1:8081";  // metrics and read API; empty: none; port 0: any free one
   SyncMode sync = SyncMode::group;
   bool insecure = false;                   // listen beyond loopback without authentication
   std::chrono::milliseconds lease{5'000};  // a session silent for so long is dead
@@ -53,6 +63,9 @@ struct HubOptions {
   std::chrono::milliseconds checkpoint_every{60'000};
   std::uint64_t checkpoint_bytes = 256ull << 20;  // or after so much log
   std::uint64_t segment_bytes = 64ull << 20;
+  std::uint64_t disk_free_min = 256ull << 20;  // with less free space publishing is refused
+  KeepOptions keep;
+  std::chrono::milliseconds ledger_every{1'000};  // refused publishes and dropped events share a line for so long
   HubLimits limits;
   journal::FileSystem* files = nullptr;  // tests break it; empty: the operating system's
 };

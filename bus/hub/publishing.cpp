@@ -131,10 +131,22 @@ void Publishing::publish(Session& session, const codec::Publish& frame) {
 void Publishing::publish_atomic(Session& session, Producer& producer, const codec::Publish& frame) {
   std::vector<Checked> all(frame.events.size());
   const Checked* bad = nullptr;
+  // Each counts against the limits of its queues before the next one is looked at, as if it were stored.
+  const auto count = [&](const Checked& checked, bool in) {
+    if (checked.refused || checked.duplicate) return;
+    for (const auto id : std::span{queues_}.subspan(checked.first_queue, checked.queue_count)) {
+      QueueEntry* entry = core_.broker.queue(id);
+      if (entry == nullptr) continue;
+      entry->pending_messages += in ? 1 : -1;
+      entry->pending_bytes += in ? checked.event.envelope.size() : -checked.event.envelope.size();
+    }
+  };
   for (std::size_t i = 0; i < all.size(); ++i) {
     check(producer, frame.first_sequence + i, frame.events[i], all[i]);
     if (all[i].refused && bad == nullptr) bad = &all[i];
+    count(all[i], true);
   }
+  for (const auto& checked : all) count(checked, false);
   const Refusal shared = bad == nullptr ? Refusal{} : bad->why;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (bad != nullptr && !all[i].duplicate) {
@@ -154,6 +166,7 @@ void Publishing::check(const Producer& producer, std::uint64_t sequence, codec::
   if (sequence == 0) return refuse(codec::Refusal::malformed, "an event has sequence 0: count from 1");
   if (sequence <= producer.pending) {
     if (const auto* refusal = producer.refusal_of(sequence)) {
+      result.before = true;
       return refuse(refusal->code, "this event was refused before");
     }
     result.duplicate = true;
@@ -234,6 +247,7 @@ void Publishing::settle_fate(Session& session, Producer& producer, const codec::
     fate.code = checked.why.code;
     fate.text = group_.keep_text(checked.why.text);
     note_refusal(producer, sequence, checked.why.code);
+    if (!checked.before) ledger_refusal(session, sequence, 1, checked.event.key, checked.why.text);
   } else if (checked.duplicate) {
     ++core_.counters.events_duplicate;
     if (checked.waiting) return;
@@ -282,8 +296,25 @@ void Publishing::log_refusals(Producer& producer, std::uint64_t before) {
   producer.unlogged.clear();
 }
 
+// The publisher is told each refusal in its confirm; the ledger gets one line for many.
+void Publishing::ledger_refusal(const Session& session, std::uint64_t first, std::uint64_t count, std::string_view key,
+                                const std::string& why) {
+  Loss loss;
+  loss.why = "refused";
+  loss.whose = "publisher";
+  loss.who = session.source;
+  loss.sequences = true;
+  loss.from = first;
+  loss.to = first + count - 1;
+  loss.count = count;
+  if (!key.empty()) loss.keys.emplace_back(key);
+  loss.detail = why;
+  losses_.tell_later(loss);
+}
+
 void Publishing::refuse_all(Session& session, const codec::Publish& frame, const Refusal& why) {
   core_.counters.events_refused += frame.events.size();
+  ledger_refusal(session, frame.first_sequence, frame.events.size(), {}, why.text);
   const auto text = group_.keep_text(why.text);
   for (std::size_t i = 0; i < frame.events.size(); ++i) {
     Group::Fate fate;

@@ -8,6 +8,7 @@
 
 #include "bus/codec/protocol.hpp"
 #include "bus/hub/group.hpp"
+#include "bus/hub/losses.hpp"
 
 namespace laban::hub {
 
@@ -21,7 +22,7 @@ struct Route {
 // Threads: belongs to the hub's thread.
 class Publishing {
  public:
-  Publishing(Core& core, Group& group) : core_(core), group_(group) {}
+  Publishing(Core& core, Group& group) : core_(core), group_(group), losses_(core) {}
 
   // The session speaks for its producer from now on; an older holder is fenced. Returns the last stored sequence.
   std::uint64_t take_over(Session& session);
@@ -35,6 +36,11 @@ class Publishing {
 
   // An event that the hub itself says, for example to laban.lost. Never parked.
   void say(const NewEvent& event, std::uint16_t flags = 0);
+
+  // The ledger's lines are events that the hub says.
+  void lose(const Loss& loss) { losses_.tell(*this, loss); }
+  void lose_later(const Loss& loss) { losses_.tell_later(loss); }
+  void flush_losses() { losses_.flush(*this); }
 
   // Where an event goes; `fields` has its headers where the topology needs them.
   const Route& route(const EventFields& fields);
@@ -54,6 +60,7 @@ class Publishing {
     bool duplicate = false;
     bool waiting = false;  // a duplicate of one in this very group, whose confirm answers for both
     bool refused = false;
+    bool before = false;  // refused earlier already
     Refusal why;
   };
   Producer* producer_of(Session& session, const codec::Publish& frame, Refusal& why);
@@ -66,9 +73,12 @@ class Publishing {
   void publish_atomic(Session& session, Producer& producer, const codec::Publish& frame);
   void log_refusals(Producer& producer, std::uint64_t before);
   void note_refusal(Producer& producer, std::uint64_t sequence, codec::Refusal code);
+  void ledger_refusal(const Session& session, std::uint64_t first, std::uint64_t count, std::string_view key,
+                      const std::string& why);
 
   Core& core_;
   Group& group_;
+  Losses losses_;
   EventFields fields_;
   Checked one_;  // reused
   std::vector<routing::QueueId> queues_;

@@ -54,6 +54,7 @@ void Requests::answer(Session& session, const codec::Request& request) {
   reply.code = answer.code;
   reply.message = answer.message;
   reply.json = answer.json;
+  reply.data = answer.data;
   core_.sessions.send(session, codec::HubMessage{reply});
 }
 
@@ -67,14 +68,19 @@ Requests::Answer Requests::handle(Session& session, const codec::Request& reques
   if (const auto* bind = std::get_if<codec::Bind>(&request.what)) return change(codec::Bound{bind->binding});
   if (const auto* unbind = std::get_if<codec::Unbind>(&request.what)) return change(codec::Unbound{unbind->binding});
   if (const auto* cursor = std::get_if<codec::SaveCursor>(&request.what)) return save_cursor(*cursor);
+  if (const auto* gone = std::get_if<codec::DeleteCursor>(&request.what)) return delete_cursor(gone->name);
   if (const auto* redriven = std::get_if<codec::Redrive>(&request.what)) return redrive(*redriven);
   if (const auto* schemas = std::get_if<codec::Schemas>(&request.what)) return keep_schemas(*schemas);
+  if (std::holds_alternative<codec::Backup>(request.what)) return begin_backup(session);
+  if (const auto* read = std::get_if<codec::ReadBackup>(&request.what)) return backups_.read(session, *read);
+  if (const auto* done = std::get_if<codec::EndBackup>(&request.what)) return backups_.end(session, done->backup);
   if (const auto* asked = std::get_if<codec::Inspect>(&request.what)) {
     auto inspected = inspect(core_, std::string{asked->what}, std::string{asked->argument});
-    if (inspected.known && inspected.found) return {false, {}, {}, std::move(inspected.json)};
+    if (inspected.known && inspected.found) return {false, {}, {}, std::move(inspected.json), {}};
     return {true,
             inspected.known ? codec::Refusal::not_found : codec::Refusal::unknown_message,
             std::move(inspected.why),
+            {},
             {}};
   }
   return {true, codec::Refusal::unknown_message, "the hub does not know this request: upgrade the hub", {}};
@@ -153,11 +159,18 @@ Requests::Answer Requests::save_cursor(const codec::SaveCursor& cursor) {
             {}};
   }
   const auto* known = core_.broker.cursor(cursor.name);
-  if (known != nullptr && *known == cursor.offset) return {};
-  if (known == nullptr && core_.broker.cursor_count() >= cursors_max) {
-    return {true, codec::Refusal::limit, "the hub keeps too many cursors: use fewer names", {}};
+  if (known != nullptr && known->offset == cursor.offset && known->observer == cursor.observer) return {};
+  if (known == nullptr && core_.broker.cursors().size() >= cursors_max) {
+    return {true, codec::Refusal::limit, "the hub keeps too many cursors: delete some with laban cursors --delete", {}};
   }
-  return change(codec::CursorSaved{std::string{cursor.name}, cursor.offset});
+  return change(codec::CursorSaved{std::string{cursor.name}, cursor.offset, cursor.observer});
+}
+
+Requests::Answer Requests::delete_cursor(std::string_view name) {
+  if (core_.broker.cursor(name) == nullptr) {
+    return {true, codec::Refusal::not_found, "there is no cursor " + in_quotes(name) + ": see laban cursors", {}};
+  }
+  return change(codec::CursorDeleted{std::string{name}});
 }
 
 Requests::Answer Requests::redrive(const codec::Redrive& redrive) {
@@ -179,6 +192,11 @@ Requests::Answer Requests::redrive(const codec::Redrive& redrive) {
   const nlohmann::json report{
       {"queue", entry->name}, {"dryRun", redrive.dry_run}, {"messages", offsets.size()}, {"offsets", offsets}};
   return {false, {}, {}, report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+Requests::Answer Requests::begin_backup(const Session& session) {
+  if (!commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}, {}};
+  return backups_.begin(session);
 }
 
 Requests::Answer Requests::keep_schemas(const codec::Schemas& schemas) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bus/hub/counters.hpp"
@@ -35,6 +36,10 @@ struct Snapshot {
   std::uint64_t confirmed = 0;
   std::uint64_t log_bytes = 0;
   std::uint64_t log_segments = 0;
+  std::uint64_t log_dropped = 0;
+  std::uint64_t log_carried = 0;
+  std::string_view log_held;  // a label, empty for nothing
+  std::uint64_t cursors = 0;
   std::uint64_t first_offset = 0;
   std::uint64_t head = 0;
   std::uint64_t sessions = 0;

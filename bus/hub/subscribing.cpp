@@ -73,6 +73,10 @@ std::uint64_t Subscribing::start_of(const codec::Subscribe& frame, codec::Refusa
           ": it belongs to another log, start from 'first' or 'now'";
     return 0;
   };
+  if (frame.from == codec::Subscribe::From::offset && !same_past(frame, why)) {
+    code = codec::Refusal::not_found;
+    return 0;
+  }
   switch (frame.from) {
     case codec::Subscribe::From::now:
       return core_.head + 1;
@@ -89,8 +93,32 @@ std::uint64_t Subscribing::start_of(const codec::Subscribe& frame, codec::Refusa
   const auto* cursor = core_.broker.cursor(frame.cursor);
   // A cursor that was never saved has dealt with nothing.
   if (cursor == nullptr) return std::min(core_.journal.first_offset(), core_.head + 1);
-  if (*cursor > core_.head) return beyond(*cursor);
-  return *cursor + 1;
+  if (cursor->offset > core_.head) return beyond(cursor->offset);
+  return cursor->offset + 1;
+}
+
+// An offset means what it meant when it was read only in the log that it was read in, and there only up to the backup
+// that this one may have been restored from.
+bool Subscribing::same_past(const codec::Subscribe& frame, std::string& why) const {
+  const auto& journal = core_.journal;
+  if (frame.log_id != 0 && frame.log_id != journal.log_id()) {
+    why = "offset " + std::to_string(frame.offset) +
+          " was read in another log: start from 'first' or 'now', or give the hub its data directory back";
+    return false;
+  }
+  if (frame.generation == 0 || frame.generation == journal.generation()) return true;
+  if (frame.generation > journal.generation()) {
+    why = "offset " + std::to_string(frame.offset) + " was read in generation " + std::to_string(frame.generation) +
+          " of this log, and this is generation " + std::to_string(journal.generation()) +
+          ": an older copy of the log runs here, start the newest one, or start from 'first' or 'now'";
+    return false;
+  }
+  const auto end = journal.end_of_generation(frame.generation);
+  if (frame.offset <= end) return true;
+  why = "this log was restored from a backup that ends at offset " + std::to_string(end - 1) + ", before offset " +
+        std::to_string(frame.offset) + " that was read earlier: start from 'first', 'now' or offset " +
+        std::to_string(end);
+  return false;
 }
 
 void Subscribing::unsubscribe(Session& session, std::uint64_t number) {

@@ -34,6 +34,7 @@ class Subscribing {
     codec::Replay replay;
   };
   std::uint64_t start_of(const codec::Subscribe& frame, codec::Refusal& code, std::string& why);
+  bool same_past(const codec::Subscribe& frame, std::string& why) const;
   std::uint64_t readable_after(std::uint64_t from);
   std::size_t answer(Session& session, Subscription& subscription, const codec::Replay& replay);
 

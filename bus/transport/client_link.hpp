@@ -34,6 +34,12 @@ class ClientLink {
   virtual void remove_feed(codec::Blob id) = 0;
   virtual bool receive_feed(codec::Frame& id, codec::Frame& batch) = 0;
 
+  // Where events go that nobody confirms. ingest_ready() turns true once the hub listens there to this client, and false when
+  // it went. say_ingest() never waits; false: there is no room, nothing was sent.
+  virtual void connect_ingest(const std::string&) {}
+  virtual bool ingest_ready() { return false; }
+  virtual bool say_ingest(SharedFrame) { return false; }
+
   // True once after the connection broke.
   virtual bool broke() = 0;
 

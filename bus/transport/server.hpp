@@ -38,6 +38,8 @@ class Server {
   virtual std::string endpoint() const = 0;
   // Where readers connect for feeds; a host of * stands for the host that they used to reach endpoint().
   virtual std::string feeds_endpoint() const = 0;
+  // Where clients send what nobody confirms; empty where that is off.
+  virtual std::string ingest_endpoint() const { return {}; }
 
   // Waits until something arrived, somebody called wake(), or the time has passed.
   virtual void wait(std::chrono::milliseconds limit) = 0;
@@ -52,6 +54,9 @@ class Server {
   // The next wish of a reader, if one is waiting; admit() answers the last one with yes, silence is no.
   virtual bool receive(FeedRequest& request) = 0;
   virtual void admit(const FeedRequest& request) = 0;
+  // The next frame of ingest_endpoint(), if one is waiting; anybody who reaches it may have sent it. A message of more than
+  // one frame arrives empty.
+  virtual bool receive_ingest(codec::Frame&) { return false; }
   // Never waits: readers that are full lose it, and find the gap.
   virtual void publish(const FeedId& feed, codec::Frame batch) = 0;
 };

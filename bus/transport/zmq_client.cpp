@@ -20,6 +20,7 @@ namespace laban::transport {
 namespace {
 
 constexpr int queued_messages_max = 1'000;
+constexpr int ingest_frames_max = 256;  // what comes beyond is dropped and counted
 
 [[noreturn]] void bad_endpoint(const std::string& endpoint) {
   throw Error(Errc::usage, "\"" + endpoint + "\" is not an endpoint: write tcp://HOST:PORT or ipc://PATH");
@@ -56,6 +57,8 @@ class ZmqClient final : public ClientLink {
   void restart() override {
     drop_dealer(0);
     subscriber_.reset();
+    ingest_.reset();
+    ingest_ready_ = false;
     dealer_.emplace(context_, zmq::socket_type::dealer);
     prepare(*dealer_);
     // Nothing is queued for a hub that is not there: what was not confirmed is sent again by those who know.
@@ -85,6 +88,32 @@ class ZmqClient final : public ClientLink {
     subscriber_.emplace(context_, zmq::socket_type::sub);
     prepare(*subscriber_);
     connect(*subscriber_, feeds_endpoint(endpoint, address_.endpoint));
+  }
+
+  // XPUB is PUB that also hears who listens: what is said before the hub does would be lost without a sound.
+  void connect_ingest(const std::string& endpoint) override {
+    ingest_ready_ = false;
+    ingest_.emplace(context_, zmq::socket_type::xpub);
+    prepare(*ingest_);
+    ingest_->set(zmq::sockopt::sndhwm, ingest_frames_max);
+    ingest_->set(zmq::sockopt::xpub_nodrop, true);  // full is said instead of dropped, so that it can be counted
+    connect(*ingest_, feeds_endpoint(endpoint, address_.endpoint));
+  }
+
+  bool ingest_ready() override {
+    zmq::message_t message;
+    while (ingest_ && ingest_->recv(message, zmq::recv_flags::dontwait)) {
+      const bool said = !message.more() && message.size() == 1;
+      if (said) ingest_ready_ = *static_cast<const char*>(message.data()) == 1;
+      skip_rest(*ingest_, message.more());
+    }
+    return ingest_ && ingest_ready_;
+  }
+
+  bool say_ingest(SharedFrame frame) override {
+    if (!ingest_ || !ingest_ready_) return false;
+    zmq::message_t message = shared_message(std::move(frame));
+    return ingest_->send(message, zmq::send_flags::dontwait).has_value();
   }
 
   void add_feed(codec::Blob id) override {
@@ -118,7 +147,7 @@ class ZmqClient final : public ClientLink {
   std::string trouble() const override { return trouble_; }
 
   void wait(std::chrono::milliseconds limit, bool wants_to_send) override {
-    std::array<zmq::pollitem_t, 4> items{};
+    std::array<zmq::pollitem_t, 5> items{};
     std::size_t count = 0;
     items[count++] = {nullptr, wake_, ZMQ_POLLIN, 0};
     if (monitor_) items[count++] = {monitor_->handle(), 0, ZMQ_POLLIN, 0};
@@ -127,6 +156,7 @@ class ZmqClient final : public ClientLink {
       items[count++] = {dealer_->handle(), 0, events, 0};
     }
     if (subscriber_) items[count++] = {subscriber_->handle(), 0, ZMQ_POLLIN, 0};
+    if (ingest_) items[count++] = {ingest_->handle(), 0, ZMQ_POLLIN, 0};
     try {
       zmq::poll(items.data(), count, limit);
     } catch (const zmq::error_t& error) {
@@ -144,6 +174,8 @@ class ZmqClient final : public ClientLink {
   void close(std::chrono::milliseconds limit) override {
     drop_dealer(static_cast<int>(limit.count()));
     subscriber_.reset();
+    if (ingest_) ingest_->set(zmq::sockopt::linger, static_cast<int>(limit.count()));
+    ingest_.reset();
   }
 
  private:
@@ -224,6 +256,8 @@ class ZmqClient final : public ClientLink {
   std::optional<zmq::socket_t> dealer_;
   std::optional<zmq::socket_t> monitor_;
   std::optional<zmq::socket_t> subscriber_;
+  std::optional<zmq::socket_t> ingest_;
+  bool ingest_ready_ = false;
   std::uint64_t restarts_ = 0;
   bool broke_ = false;
   std::string trouble_;

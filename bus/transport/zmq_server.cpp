@@ -1,4 +1,4 @@
-// bus/transport/zmq_server.cpp - ROUTER for clients and XPUB for feeds, over libzmq.
+// bus/transport/zmq_server.cpp - ROUTER for clients, XPUB for feeds, XSUB for what nobody confirms, over libzmq.
 #include "bus/transport/zmq_server.hpp"
 
 #include <sys/eventfd.h>
@@ -62,13 +62,18 @@ bool split_tcp(std::string_view endpoint, std::string_view& host, std::string_vi
 class ZmqServer final : public Server {
  public:
   explicit ZmqServer(const ServerOptions& options)
-      : context_{1}, router_{context_, zmq::socket_type::router}, feeds_{context_, zmq::socket_type::xpub} {
+      : context_{1},
+        router_{context_, zmq::socket_type::router},
+        feeds_{context_, zmq::socket_type::xpub},
+        ingest_{context_, zmq::socket_type::xsub},
+        has_ingest_(options.has_ingest) {
     wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_fd_ < 0) throw Error{Errc::storage, "no event descriptor is left: raise the limit on open files"};
     try {
       configure(options);
       bind(router_, options.listen);
-      bind_feeds(options);
+      bind_beside(feeds_, options.feeds, options.listen, ".feeds");
+      if (has_ingest_) bind_ingest(options);
     } catch (...) {
       close(wake_fd_);
       throw;
@@ -81,19 +86,16 @@ class ZmqServer final : public Server {
 
   std::string endpoint() const override { return last_endpoint(router_); }
 
-  std::string feeds_endpoint() const override {
-    const std::string bound = last_endpoint(feeds_);
-    std::string_view host;
-    std::string_view port;
-    if (!split_tcp(bound, host, port)) return bound;
-    return "tcp://*:" + std::string{port};
-  }
+  std::string feeds_endpoint() const override { return from_any_host(last_endpoint(feeds_)); }
+  std::string ingest_endpoint() const override { return has_ingest_ ? from_any_host(last_endpoint(ingest_)) : ""; }
 
   void wait(std::chrono::milliseconds limit) override {
-    zmq::pollitem_t items[] = {
-        {router_.handle(), 0, ZMQ_POLLIN, 0}, {feeds_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd_, ZMQ_POLLIN, 0}};
+    zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
+                               {feeds_.handle(), 0, ZMQ_POLLIN, 0},
+                               {nullptr, wake_fd_, ZMQ_POLLIN, 0},
+                               {ingest_.handle(), 0, ZMQ_POLLIN, 0}};
     try {
-      zmq::poll(items, 3, limit);
+      zmq::poll(items, has_ingest_ ? 4 : 3, limit);
     } catch (const zmq::error_t& error) {
       if (error.num() != EINTR) throw;
     }
@@ -128,6 +130,15 @@ class ZmqServer final : public Server {
       if (error.num() == EINTR) return Sent::full;
       throw;
     }
+  }
+
+  bool receive_ingest(codec::Frame& frame) override {
+    if (!has_ingest_ || !receive_part(ingest_, message_)) return false;
+    const bool whole = !message_.more();
+    if (whole) frame.assign(bytes_of(message_));
+    while (message_.more() && receive_part(ingest_, message_)) continue;
+    if (!whole) frame.assign({});
+    return true;
   }
 
   bool receive(FeedRequest& request) override {
@@ -174,6 +185,10 @@ class ZmqServer final : public Server {
     feeds_.set(zmq::sockopt::sndhwm, options.feed_batches_max);
     feeds_.set(zmq::sockopt::maxmsgsize, std::int64_t{256});
     feeds_.set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
+    ingest_.set(zmq::sockopt::backlog, 1'024);
+    ingest_.set(zmq::sockopt::rcvhwm, options.ingest_frames_max);
+    ingest_.set(zmq::sockopt::maxmsgsize, std::int64_t{4 << 20});
+    ingest_.set(zmq::sockopt::linger, 0);
     // The hub admits each reader to each feed. Its setter is not wrapped in every cppzmq.
     const int on = 1;
     if (zmq_setsockopt(feeds_.handle(), ZMQ_XPUB_MANUAL, &on, sizeof on) != 0) throw zmq::error_t{};
@@ -183,19 +198,41 @@ class ZmqServer final : public Server {
     if (zmq_bind(socket.handle(), endpoint.c_str()) != 0) throw bind_error(endpoint, zmq_errno());
   }
 
-  void bind_feeds(const ServerOptions& options) {
-    if (!options.feeds.empty()) return bind(feeds_, options.feeds);
+  // A host of * stands for the host that a client used to reach the hub.
+  static std::string from_any_host(const std::string& bound) {
     std::string_view host;
     std::string_view port;
-    const std::string own = options.listen;
-    if (!split_tcp(own, host, port)) return bind(feeds_, own + ".feeds");
-    // The next port, so that one rule in a firewall is enough; any free one where it is taken.
+    if (!split_tcp(bound, host, port)) return bound;
+    return "tcp://*:" + std::string{port};
+  }
+
+  // The next port, so that one rule in a firewall is enough; any free one where it is taken.
+  static void bind_beside(zmq::socket_t& socket, const std::string& wanted, const std::string& neighbour,
+                          const char* suffix) {
+    if (!wanted.empty()) return bind(socket, wanted);
+    std::string_view host;
+    std::string_view port;
+    if (!split_tcp(neighbour, host, port)) return bind(socket, neighbour + suffix);
     const std::string prefix = "tcp://" + std::string{host} + ":";
     const int number = std::atoi(std::string{port}.c_str());
     if (number > 0 && number < 65'535) {
-      if (zmq_bind(feeds_.handle(), (prefix + std::to_string(number + 1)).c_str()) == 0) return;
+      if (zmq_bind(socket.handle(), (prefix + std::to_string(number + 1)).c_str()) == 0) return;
     }
-    bind(feeds_, prefix + "*");
+    bind(socket, prefix + "*");
+  }
+
+  void bind_ingest(const ServerOptions& options) {
+    std::string_view host;
+    std::string_view port;
+    // Two ports on where both follow the hub's own, so that these keep their places whatever is started first.
+    std::string neighbour = options.listen;
+    if (split_tcp(options.listen, host, port) && port != "0" && port != "*") {
+      neighbour = "tcp://" + std::string{host} + ":" + std::to_string(std::atoi(std::string{port}.c_str()) + 1);
+    }
+    bind_beside(ingest_, options.ingest, neighbour, ".ingest");
+    // Everything that comes: who publishes at most once filters nothing.
+    const char all = 1;
+    (void)ingest_.send(zmq::buffer(&all, 1), zmq::send_flags::dontwait);
   }
 
   bool receive_part(zmq::socket_t& socket, zmq::message_t& message) {
@@ -210,6 +247,8 @@ class ZmqServer final : public Server {
   zmq::context_t context_;
   mutable zmq::socket_t router_;
   mutable zmq::socket_t feeds_;
+  mutable zmq::socket_t ingest_;
+  const bool has_ingest_;
   zmq::message_t message_;
   int wake_fd_ = -1;
 };

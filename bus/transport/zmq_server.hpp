@@ -1,4 +1,4 @@
-// bus/transport/zmq_server.hpp - ROUTER for clients and XPUB for feeds.
+// bus/transport/zmq_server.hpp - ROUTER for clients, XPUB for feeds, XSUB for what nobody confirms.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,13 @@
 namespace laban::transport {
 
 struct ServerOptions {
-  std::string listen;         // tcp://HOST:PORT (port 0: any), ipc://PATH
-  std::string feeds;          // empty: the port after `listen`, or any free one
+  std::string listen;  // tcp://HOST:PORT (port 0: any), ipc://PATH
+  std::string feeds;   // empty: the port after `listen`, or any free one
+  std::string ingest;  // empty: the port after the feeds', or any free one
+  bool has_ingest = false;
   int frames_in_max = 1'000;  // waiting a peer, both ways
   int frames_out_max = 1'000;
+  int ingest_frames_max = 64;             // waiting a publisher; it drops what comes then, and counts it
   int feed_batches_max = 1'000;           // waiting a reader; what comes then is lost to it and repaired
   std::chrono::milliseconds linger{500};  // for what was said last
 };

@@ -19,6 +19,7 @@ struct FaultyHub {
     fixture.options.data = "/log";
     fixture.options.files = &files;
     fixture.options.segment_bytes = 1u << 20;
+    fixture.options.ledger_every = std::chrono::hours{1};  // whose lines would stand among what was stored
   }
   FaultyFiles files;
   HubFixture fixture;

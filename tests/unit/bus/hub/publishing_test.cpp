@@ -1,6 +1,7 @@
 // tests/unit/bus/hub/publishing_test.cpp - confirms, duplicates, refusals, over a real socket.
 #include <doctest/doctest.h>
 
+#include "tests/support/eventually.hpp"
 #include "tests/support/hub_fixture.hpp"
 #include "tests/support/raw_client.hpp"
 
@@ -156,6 +157,7 @@ TEST_CASE("publishing: a refused sequence is never confirmed as stored later, al
 
 TEST_CASE("publishing: an atomic frame is stored whole or not at all (G35)") {
   HubFixture fixture;
+  fixture.options.ledger_every = 1h;  // whose lines would take offsets
   RawClient client{fixture.start().endpoint()};
   REQUIRE(client.hello("p"));
   auto bad = raw_event("b", "nobody");
@@ -170,8 +172,64 @@ TEST_CASE("publishing: an atomic frame is stored whole or not at all (G35)") {
   CHECK(all[0].first_offset == 1);
 }
 
+TEST_CASE("publishing: an atomic frame that does not fit whole into a queue is refused whole (G35)") {
+  HubFixture fixture;
+  fixture.options.ledger_every = 1h;
+  RawClient client{fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  QueueSpec queue;
+  queue.name = "narrow";
+  queue.messages_max = 3;
+  REQUIRE(client.ask({0, queue}));
+  BindingSpec binding;
+  binding.exchange = "amq.topic";
+  binding.queue = "narrow";
+  binding.pattern = "#";
+  REQUIRE(client.ask({0, codec::Bind{binding}}));
+  const auto four = client.publish(1, std::vector<NewEvent>(4, raw_event("a", "x")), Level::synced, true);
+  std::size_t refused = 0;
+  for (const auto& run : four) refused += run.refused ? run.count : 0;
+  CHECK(refused == 4);
+  CHECK(four[0].code == codec::Refusal::queue_full);
+  const auto three = client.publish(5, std::vector<NewEvent>(3, raw_event("b", "x")), Level::synced, true);
+  REQUIRE(three.size() == 1);
+  CAPTURE(three[0].message);
+  CHECK_FALSE(three[0].refused);
+  CHECK(three[0].count == 3);
+  CHECK(three[0].first_offset == 1);
+}
+
+TEST_CASE("publishing: an anonymous producer that was silent for too long is forgotten, and its resend refused (G33)") {
+  HubFixture fixture;
+  fixture.options.limits.producer_memory = std::chrono::hours{0};
+  fixture.start();
+  {
+    RawClient client{fixture.hub->endpoint()};
+    REQUIRE(client.hello("incarnation"));
+    REQUIRE(client.publish(1, {raw_event("a", "x"), raw_event("b", "x")}).size() == 1);
+    RawClient named{fixture.hub->endpoint()};
+    REQUIRE(named.hello("outbox", true));
+    REQUIRE(named.publish(1, {raw_event("c", "x")}).size() == 1);
+  }  // gone without a word
+  REQUIRE(
+      eventually(60s, [&] { return fixture.hub->inspect("status").find("\"producers\":1,") != std::string::npos; }));
+  RawClient late{fixture.hub->endpoint()};
+  const auto welcome = late.hello("incarnation");
+  REQUIRE(welcome);
+  CHECK(welcome->as<codec::Welcome>().last_sequence == 0);
+  const auto runs = late.publish(2, {raw_event("b", "x")});
+  REQUIRE(runs.size() == 1);
+  CHECK(runs[0].refused);
+  CHECK(runs[0].code == codec::Refusal::unknown_producer);
+  RawClient named{fixture.hub->endpoint()};
+  const auto known = named.hello("outbox", true);
+  REQUIRE(known);
+  CHECK(known->as<codec::Welcome>().last_sequence == 1);
+}
+
 TEST_CASE("publishing: an address that makes no sense is refused with what to do") {
   HubFixture fixture;
+  fixture.options.ledger_every = 1h;
   RawClient client{fixture.start().endpoint()};
   REQUIRE(client.hello("p"));
   const auto unknown = client.publish(1, {raw_event("a", "x", {}, "no.such.exchange")});

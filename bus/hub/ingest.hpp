@@ -1,0 +1,27 @@
+// bus/hub/ingest.hpp - events at most once: from the publishers' PUB straight into the feeds, past the log.
+#pragma once
+
+#include <vector>
+
+#include "bus/hub/core.hpp"
+
+namespace laban::hub {
+
+// Threads: belongs to the hub's thread.
+class Ingest {
+ public:
+  Ingest(Core& core, transport::Server& server) : core_(core), server_(server) {}
+
+  // Hands on what is waiting, up to the bound of one cycle; true where more may be.
+  bool serve();
+
+ private:
+  void take(const codec::Fleeting& said);
+
+  Core& core_;
+  transport::Server& server_;
+  std::vector<codec::Frame> frames_;  // events that are being packed point into them
+  EventFields fields_;
+};
+
+}  // namespace laban::hub
