@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "bus/client/consumer.hpp"
+#include "bus/client/fleeting.hpp"
 #include "bus/client/log.hpp"
 #include "bus/client/publish_window.hpp"
 #include "bus/client/publisher.hpp"
@@ -24,6 +25,8 @@ namespace {
 
 constexpr std::size_t events_a_turn = 256;  // of one consumer or subscription, then the others get theirs
 constexpr auto forever = 1h;                // between two looks at nothing
+constexpr std::size_t atomic_events_max = 10'000;
+constexpr std::size_t atomic_bytes_max = 32u << 20;
 
 BusOptions checked(BusOptions options) {
   if (options.service.empty()) {
@@ -76,8 +79,10 @@ struct Bus::Impl {
   explicit Impl(BusOptions given)
       : options(checked(std::move(given))),
         window(window_limits(options), options.level, !options.producer.empty()),
+        fleeting(std::make_shared<client::FleetingOut>(options.service)),
         session(session_options(options), transport::make_zmq_client(options.hub), signal) {
     session.add(std::make_shared<client::Publisher>(window, signal));
+    session.add(fleeting);
   }
 
   // --- publishing
@@ -109,7 +114,52 @@ struct Bus::Impl {
     return id;
   }
 
+  using Waiter = client::PublishWindow::Waiter;
+
+  bool publish_atomic(std::vector<NewEvent>& events, std::optional<std::chrono::milliseconds> wait,
+                      std::vector<std::shared_ptr<Waiter>> waiters = {}) {
+    session.check();
+    if (events.empty() || events.size() > atomic_events_max) {
+      throw Error(Errc::usage, "an atomic set of " + std::to_string(events.size()) + " events: give 1 to " +
+                                   std::to_string(atomic_events_max));
+    }
+    std::vector<codec::Frame> envelopes;
+    std::vector<std::string> ids;
+    std::size_t bytes = 0;
+    const auto sequence = events.front().sequence;
+    for (auto& event : events) {
+      fill(event);
+      if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
+      if (event.sequence != (sequence == 0 ? 0 : sequence + envelopes.size())) {
+        throw Error(Errc::usage,
+                    "the sequences of an atomic set do not follow each other: number them densely, or not");
+      }
+      bytes += envelopes.emplace_back(codec::encode_envelope(event)).size();
+      ids.push_back(event.id);
+    }
+    if (bytes > atomic_bytes_max) throw Error(Errc::usage, "an atomic set of over 32 MiB: split it");
+    if (!window.append_atomic(envelopes, ids, sequence, wait, std::move(waiters), in_handler())) return false;
+    session.nudge();
+    return true;
+  }
+
   bool in_handler() const { return handling == std::this_thread::get_id(); }
+
+  [[noreturn]] void window_stayed_full(std::chrono::milliseconds wait) const {
+    session.check();
+    throw Error(Errc::unreachable, "the publish window stayed full for " + std::to_string(wait.count()) +
+                                       " ms: wait for confirms, or check that the hub is there");
+  }
+
+  Confirm confirm_of(std::future<Confirm>& answer, Clock::time_point end, std::chrono::milliseconds wait) const {
+    if (answer.wait_for(left_until(end)) != std::future_status::ready) {
+      throw Error(Errc::unreachable, session.connected()
+                                         ? "the hub did not confirm in " + std::to_string(wait.count()) +
+                                               " ms: the event is still sent; look at the hub's log"
+                                         : session.absence());
+    }
+    return answer.get();
+  }
 
   // --- reacting
 
@@ -238,6 +288,7 @@ struct Bus::Impl {
   const BusOptions options;
   client::Signal signal;
   client::PublishWindow window;
+  std::shared_ptr<client::FleetingOut> fleeting;
   client::Session session;
 
   ConfirmHandler on_confirm;
@@ -296,10 +347,11 @@ void Bus::consume(ConsumeOptions options, RawHandler handler) {
   impl_->add_taker(std::move(queue), std::move(handler));
 }
 
-void Bus::subscribe(SubscriptionOptions options, std::function<void(const Event&)> handler) {
+void Bus::subscribe(SubscriptionOptions options, std::function<void(const Event&)> handler,
+                    std::function<void(const Miss&)> on_miss) {
   const std::uint64_t number = client::first_subscription_number + impl_->readers.size() + 1;
   auto subscription = std::make_shared<client::Subscription>(number, std::move(options), impl_->signal);
-  impl_->readers.push_back({subscription, {std::move(handler), {}, {}}});
+  impl_->readers.push_back({subscription, {std::move(handler), std::move(on_miss), {}}});
   impl_->session.add(std::move(subscription));
 }
 
@@ -311,22 +363,43 @@ std::optional<std::string> Bus::try_publish(NewEvent event) {
   return impl_->publish(std::move(event), 0ms);
 }
 
+std::vector<std::string> Bus::publish_atomic(std::vector<NewEvent> events) {
+  impl_->publish_atomic(events, std::nullopt);
+  std::vector<std::string> ids;
+  for (auto& event : events) ids.push_back(std::move(event.id));
+  return ids;
+}
+
+std::vector<Confirm> Bus::publish_atomic_and_wait(std::vector<NewEvent> events, std::chrono::milliseconds wait) {
+  const auto end = Clock::now() + wait;
+  std::vector<std::shared_ptr<client::PublishWindow::Waiter>> waiters;
+  std::vector<std::future<Confirm>> answers;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    answers.push_back(waiters.emplace_back(std::make_shared<client::PublishWindow::Waiter>())->get_future());
+  }
+  if (!impl_->publish_atomic(events, wait, std::move(waiters))) impl_->window_stayed_full(wait);
+  std::vector<Confirm> confirms;
+  for (auto& answer : answers) confirms.push_back(impl_->confirm_of(answer, end, wait));
+  return confirms;
+}
+
+bool Bus::publish_at_most_once(NewEvent event) {
+  impl_->session.check();
+  impl_->fill(event);
+  event.sequence = 0;
+  if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
+  codec::Frame envelope = codec::encode_envelope(event);
+  if (!impl_->fleeting->append(envelope)) return false;
+  impl_->session.nudge();
+  return true;
+}
+
 Confirm Bus::publish_and_wait(NewEvent event, std::chrono::milliseconds wait) {
   const auto end = Clock::now() + wait;
   auto waiter = std::make_shared<client::PublishWindow::Waiter>();
   auto confirm = waiter->get_future();
-  if (!impl_->publish(std::move(event), wait, waiter)) {
-    impl_->session.check();
-    throw Error(Errc::unreachable, "the publish window stayed full for " + std::to_string(wait.count()) +
-                                       " ms: wait for confirms, or check that the hub is there");
-  }
-  if (confirm.wait_for(left_until(end)) != std::future_status::ready) {
-    throw Error(Errc::unreachable, impl_->session.connected()
-                                       ? "the hub did not confirm in " + std::to_string(wait.count()) +
-                                             " ms: the event is still sent; look at the hub's log"
-                                       : impl_->session.absence());
-  }
-  return confirm.get();
+  if (!impl_->publish(std::move(event), wait, waiter)) impl_->window_stayed_full(wait);
+  return impl_->confirm_of(confirm, end, wait);
 }
 
 void Bus::on_confirm(ConfirmHandler handler) {
@@ -357,6 +430,9 @@ void Bus::run(std::stop_token stop) {
     impl_->signal.wait(seen, Clock::now() + forever, stop);
   }
   impl_->stop_taking();
+  for (const auto& reader : impl_->readers) {
+    if (impl_->session.connected()) (void)reader.subscription->save(1s, [this] { impl_->session.nudge(); });
+  }
   impl_->flush(impl_->options.linger);
 }
 
@@ -411,6 +487,7 @@ BusStats Bus::stats() const {
   BusStats stats;
   impl_->window.add_to(stats);
   impl_->session.add_to(stats);
+  impl_->fleeting->add_to(stats);
   for (const auto& taker : impl_->takers) taker.consumer->add_to(stats);
   for (const auto& reader : impl_->readers) reader.subscription->add_to(stats);
   stats.unhandled = impl_->unhandled;

@@ -29,6 +29,7 @@ struct FeedChunk {
   std::uint64_t position = 0;
   std::uint64_t head = 0;
   Timestamp hub_time{};
+  bool fleeting = false;  // events at most once: they say nothing about the position
 };
 
 struct ReplayRequest {

@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include "bus/client/backup_files.hpp"
 #include "bus/client/requests.hpp"
 #include "bus/client/session.hpp"
 #include "bus/transport/zmq_client.hpp"
@@ -34,7 +35,9 @@ struct Model::Impl {
     session.add(requests);
   }
 
-  std::string ask(client::Requests::What what) {
+  std::string ask(client::Requests::What what) { return answer(std::move(what)).json; }
+
+  client::Answer answer(client::Requests::What what) {
     const auto end = client::Clock::now() + wait;
     if (!session.wait_until_connected(wait)) throw Error(Errc::unreachable, session.absence());
     auto promise = std::make_shared<std::promise<client::Answer>>();
@@ -51,9 +54,9 @@ struct Model::Impl {
                                                                std::to_string(wait.count()) + " ms: look at its log"
                                                          : session.absence());
     }
-    client::Answer answer = future.get();
-    if (answer.refused) throw Error(Errc::refused, answer.message);
-    return std::move(answer.json);
+    client::Answer heard = future.get();
+    if (heard.refused) throw Error(Errc::refused, heard.message);
+    return heard;
   }
 
   const HubAddress hub;
@@ -93,6 +96,45 @@ void Model::delete_queue(std::string_view name) {
 
 std::string Model::redrive(std::string_view queue, bool dry_run, std::uint32_t limit) {
   return impl_->ask(codec::Redrive{queue, dry_run, limit});
+}
+
+void Model::save_cursor(std::string_view name, std::uint64_t offset, bool observer) {
+  impl_->ask(codec::SaveCursor{name, offset, observer});
+}
+
+void Model::delete_cursor(std::string_view name) {
+  impl_->ask(codec::DeleteCursor{name});
+}
+
+BackupReport Model::backup(const std::string& directory, const BackupProgress& progress) {
+  constexpr std::uint32_t piece_bytes = 1u << 20;
+  client::BackupFiles files{directory};  // before the hub is asked for anything
+  codec::Frame frame;
+  frame.assign(impl_->answer(codec::Backup{}).data);
+  const auto decoded = codec::decode_backup_plan(frame);
+  if (const auto* bad = std::get_if<codec::Malformed>(&decoded)) throw Error(Errc::malformed, bad->what);
+  const auto& plan = std::get<codec::BackupPlan>(decoded);
+  BackupReport report{plan.files.size(), 0, plan.head, plan.log_id, plan.generation};
+  std::uint64_t all = 0;
+  for (const auto& file : plan.files) all += file.bytes;
+  for (std::uint32_t number = 0; number < plan.files.size(); ++number) {
+    const auto& file = plan.files[number];
+    files.begin(file.name);
+    for (std::uint64_t at = 0; at < file.bytes;) {
+      const auto piece = impl_->answer(codec::ReadBackup{plan.backup, number, at, piece_bytes}).data;
+      if (piece.empty()) {
+        throw Error(Errc::malformed, "the hub broke off in " + std::string{file.name} + ": begin the backup anew");
+      }
+      files.write(piece);
+      at += piece.size();
+      report.bytes += piece.size();
+      if (progress) progress(report.bytes, all);
+    }
+    files.end();
+  }
+  files.finish();
+  impl_->ask(codec::EndBackup{plan.backup});
+  return report;
 }
 
 std::string Model::inspect(std::string_view what, std::string_view argument_json) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "bus/client/feed_merge.hpp"
@@ -28,6 +29,11 @@ class Speaker {
   virtual bool say(SharedFrame frame) = 0;
   virtual void add_feed(codec::Blob id) = 0;
   virtual void remove_feed(codec::Blob id) = 0;
+
+  // As ClientLink's.
+  virtual void connect_ingest(const std::string&) {}
+  virtual bool ingest_ready() { return false; }
+  virtual bool say_ingest(SharedFrame) { return false; }
 
   // Ends the session for good; the application gets the error wherever it waits.
   virtual void give_up(const Error& error) = 0;

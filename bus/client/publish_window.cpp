@@ -13,11 +13,11 @@ static bool is_for_now(codec::Refusal code) {
   return code == codec::Refusal::storage || code == codec::Refusal::queue_full || code == codec::Refusal::limit;
 }
 
-bool PublishWindow::has_room(std::size_t bytes, bool beyond) const {
+bool PublishWindow::has_room(std::size_t events, std::size_t bytes, bool beyond) const {
   if (named_ && !counted_) return false;  // the hub has not said yet where to go on
   if (events_ == 0) return true;          // one event goes through whatever its size
   if (!beyond && confirms_.size() >= limits_.events) return false;
-  return events_ < limits_.events && bytes_ + bytes <= limits_.bytes;
+  return events_ + events <= limits_.events && bytes_ + bytes <= limits_.bytes;
 }
 
 bool PublishWindow::append(codec::Frame& envelope, std::string& id, std::uint64_t sequence,
@@ -38,23 +38,51 @@ bool PublishWindow::append(codec::Frame& envelope, std::string& id, std::uint64_
   return true;
 }
 
+bool PublishWindow::append_atomic(std::vector<codec::Frame>& envelopes, std::vector<std::string>& ids,
+                                  std::uint64_t sequence, std::optional<std::chrono::milliseconds> wait,
+                                  std::vector<std::shared_ptr<Waiter>> waiters, bool beyond) {
+  std::size_t bytes = 0;
+  for (const codec::Frame& envelope : std::as_const(envelopes)) bytes += envelope.size() + codec::event_overhead_bytes;
+  std::unique_lock lock{mutex_};
+  const auto settled_or_room = [&] { return closed_ || has_room(envelopes.size(), bytes, beyond); };
+  if (!settled_or_room()) {
+    if (wait && !moved_.wait_for(lock, *wait, settled_or_room)) return false;
+    if (!wait) moved_.wait(lock, settled_or_room);
+  }
+  if (closed_) throw *closed_;
+  for (std::size_t i = 0; i < envelopes.size() && sequence != 0; ++i) {
+    if (sequence + i > counted_.value_or(0) || !underway(sequence + i)) continue;
+    throw Error(Errc::usage,
+                "sequence " + std::to_string(sequence + i) + " is underway: number each event once, and growing");
+  }
+  if (!batches_.empty()) batches_.back()->closed = true;
+  for (std::size_t i = 0; i < envelopes.size(); ++i) {
+    ++stats_.published;
+    add(envelopes[i], ids[i], sequence == 0 ? 0 : sequence + i, waiters.empty() ? nullptr : std::move(waiters[i]),
+        i > 0);
+  }
+  batches_.back()->atomic = true;
+  batches_.back()->closed = true;
+  return true;
+}
+
 bool PublishWindow::underway(std::uint64_t sequence) const {
   return std::any_of(batches_.begin(), batches_.end(), [&](const auto& batch) {
     return batch->holds(sequence) && !batch->settled[sequence - batch->first_sequence];
   });
 }
 
-void PublishWindow::add(codec::Frame& envelope, std::string& id, std::uint64_t sequence,
-                        std::shared_ptr<Waiter> waiter) {
+void PublishWindow::add(codec::Frame& envelope, std::string& id, std::uint64_t sequence, std::shared_ptr<Waiter> waiter,
+                        bool same_frame) {
   if (sequence == 0) sequence = counted_.value_or(0) + 1;
   growing_ = growing_ && sequence > counted_.value_or(0);
   counted_ = std::max(counted_.value_or(0), sequence);
   codec::set_sequence(envelope.bytes(), sequence);
 
   Batch* batch = batches_.empty() ? nullptr : batches_.back().get();
-  const bool fits = batch != nullptr && !batch->closed && batch->end_sequence() == sequence &&
-                    batch->ids.size() < limits_.batch_events &&
-                    batch->bytes + envelope.size() + codec::event_overhead_bytes <= limits_.batch_bytes;
+  const bool fits = same_frame || (batch != nullptr && !batch->closed && batch->end_sequence() == sequence &&
+                                   batch->ids.size() < limits_.batch_events &&
+                                   batch->bytes + envelope.size() + codec::event_overhead_bytes <= limits_.batch_bytes);
   if (!fits) {
     if (batch != nullptr) batch->closed = true;
     batches_.push_back(std::make_shared<Batch>());
@@ -108,6 +136,7 @@ SharedFrame PublishWindow::next() {
     codec::Publish publish;
     publish.first_sequence = batch->first_sequence;
     publish.level = level_;
+    publish.atomic = batch->atomic;
     publish.events.reserve(batch->envelopes.size());
     for (const codec::Frame& envelope : std::as_const(batch->envelopes)) publish.events.push_back(envelope.bytes());
     batch->frame = std::make_shared<const codec::Frame>(codec::encode(codec::ClientMessage{std::move(publish)}));

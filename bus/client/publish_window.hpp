@@ -44,6 +44,12 @@ class PublishWindow {
               std::optional<std::chrono::milliseconds> wait, std::shared_ptr<Waiter> waiter = nullptr,
               bool beyond = false);
 
+  // Takes several at once, which the hub stores all or none: a frame of their own. Their sequences are 0, or follow each other.
+  // A set that is larger than the window goes through alone. `waiters` has one for each, or none.
+  bool append_atomic(std::vector<codec::Frame>& envelopes, std::vector<std::string>& ids, std::uint64_t sequence,
+                     std::optional<std::chrono::milliseconds> wait, std::vector<std::shared_ptr<Waiter>> waiters = {},
+                     bool beyond = false);
+
   // Every append and wait from now on throws this.
   void close(const Error& error);
 
@@ -82,6 +88,7 @@ class PublishWindow {
     std::size_t unsettled = 0;
     std::size_t bytes = 0;
     bool closed = false;
+    bool atomic = false;
     SharedFrame frame;
     std::map<std::size_t, std::shared_ptr<Waiter>> waiters;
 
@@ -89,9 +96,11 @@ class PublishWindow {
     bool holds(std::uint64_t sequence) const { return sequence >= first_sequence && sequence < end_sequence(); }
   };
 
-  bool has_room(std::size_t bytes, bool beyond) const;
+  bool has_room(std::size_t bytes, bool beyond) const { return has_room(1, bytes, beyond); }
+  bool has_room(std::size_t events, std::size_t bytes, bool beyond) const;
   bool underway(std::uint64_t sequence) const;
-  void add(codec::Frame& envelope, std::string& id, std::uint64_t sequence, std::shared_ptr<Waiter> waiter);
+  void add(codec::Frame& envelope, std::string& id, std::uint64_t sequence, std::shared_ptr<Waiter> waiter,
+           bool same_frame = false);
   void settle(Batch& batch, std::size_t index, const codec::Confirms::Run& run, std::uint64_t offset);
   void report(Confirm confirm, const std::shared_ptr<Waiter>& waiter);
   void drop_settled();

@@ -27,10 +27,14 @@ bool Requests::received(const codec::HubMessage& message, const SharedFrame&, Sp
   std::uint64_t id = 0;
   if (const auto* reply = std::get_if<codec::Reply>(&message)) {
     id = reply->id;
-    answer = {reply->refused, reply->code, std::string{reply->message}, std::string{reply->json}};
+    answer = {reply->refused,
+              reply->code,
+              std::string{reply->message},
+              std::string{reply->json},
+              {reply->data.begin(), reply->data.end()}};
   } else if (const auto* refused = std::get_if<codec::Refused>(&message)) {
     id = refused->about;
-    answer = {true, refused->code, std::string{refused->message}, {}};
+    answer = {true, refused->code, std::string{refused->message}, {}, {}};
   } else {
     return false;
   }

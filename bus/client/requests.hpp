@@ -17,6 +17,7 @@ struct Answer {
   codec::Refusal code = codec::Refusal::unspecified;
   std::string message;
   std::string json;
+  std::vector<std::byte> data{};
 };
 
 // Threads: ask() and forget() are safe from any thread; the callback runs on the I/O thread.

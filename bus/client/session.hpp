@@ -84,6 +84,9 @@ class Session : private Speaker {
   bool say(SharedFrame frame) override;
   void add_feed(codec::Blob id) override { link_->add_feed(id); }
   void remove_feed(codec::Blob id) override { link_->remove_feed(id); }
+  void connect_ingest(const std::string& endpoint) override { link_->connect_ingest(endpoint); }
+  bool ingest_ready() override { return link_->ingest_ready(); }
+  bool say_ingest(SharedFrame frame) override { return link_->say_ingest(std::move(frame)); }
   void give_up(const Error& error) override { fail(error); }
   using Speaker::say;
 

@@ -95,6 +95,11 @@ void Subscriber::run(std::stop_token stop) {
     impl_->session.check();
     impl_->signal.wait(seen, Clock::now() + 1h, stop);
   }
+  if (impl_->session.connected()) (void)save_cursor(1s);
+}
+
+bool Subscriber::save_cursor(std::chrono::milliseconds wait) {
+  return impl_->subscribed().save(wait, [this] { impl_->session.nudge(); });
 }
 
 std::size_t Subscriber::poll(std::chrono::milliseconds wait) {

@@ -52,6 +52,8 @@ codec::Subscribe Subscription::wish() const {
   if (merge_.started()) {
     subscribe.from = From::offset;
     subscribe.offset = merge_.position() + 1;
+    subscribe.log_id = read_in_log_;
+    subscribe.generation = read_in_generation_;
     return subscribe;
   }
   switch (options_.from) {
@@ -64,6 +66,8 @@ codec::Subscribe Subscription::wish() const {
     case SubscriptionOptions::From::offset:
       subscribe.from = From::offset;
       subscribe.offset = options_.offset;
+      subscribe.log_id = options_.log_id;
+      subscribe.generation = options_.generation;
       break;
     case SubscriptionOptions::From::time:
       subscribe.from = From::time;
@@ -82,6 +86,8 @@ void Subscription::welcomed(const codec::Welcome& welcome) {
   request_.reset();
   has_feed_ = false;
   asks_ = true;
+  saving_ = 0;
+  next_fleeting_.reset();
   const std::lock_guard lock{mutex_};
   session_.connected = true;
   if (session_.log_id != 0 && session_.log_id != welcome.log_id && merge_.started()) {
@@ -115,12 +121,15 @@ bool Subscription::received(const codec::HubMessage& message, const SharedFrame&
     }
     merge_.subscribed(*subscribed);
     live_at_ = Clock::now();
+    next_fleeting_.reset();
     // Whoever sees that it is ready sees where it begins.
     head_ = std::max(head_.load(), subscribed->head);
     if (position_ == 0) position_ = merge_.position();
     {
       const std::lock_guard lock{mutex_};
       session_.ready = true;
+      read_in_log_ = session_.log_id;
+      read_in_generation_ = session_.generation;
     }
     signal_.raise();
     return true;
@@ -141,6 +150,17 @@ bool Subscription::received(const codec::HubMessage& message, const SharedFrame&
     if (Clock::now() - live_at_ > live_patience && pong->head > merge_.position()) merge_.advanced(pong->head);
     return true;
   }
+  if (const auto* reply = std::get_if<codec::Reply>(&message)) {
+    if (reply->id != number_) return false;
+    if (reply->refused) {
+      end(Error(Errc::refused, std::string{reply->message}));
+    } else {
+      saved_ = saving_;
+    }
+    saving_ = 0;
+    signal_.raise();
+    return true;
+  }
   if (const auto* refused = std::get_if<codec::Refused>(&message)) {
     if (refused->about != number_) return false;
     end(Error(Errc::refused, std::string{refused->message}));
@@ -154,6 +174,7 @@ void Subscription::received_feed(codec::Blob id, const SharedFrame& frame) {
   live_at_ = Clock::now();
   auto decoded = codec::decode_feed_batch(*frame);
   if (auto* batch = std::get_if<codec::FeedBatch>(&decoded)) {
+    hand_on_fleeting(*batch, frame);
     merge_.live(std::move(*batch), frame);
     missed_ = merge_.missed_batches();
     hand_on();
@@ -163,6 +184,11 @@ void Subscription::received_feed(codec::Blob id, const SharedFrame& frame) {
 }
 
 bool Subscription::flush(Speaker& speaker) {
+  const bool ends = [&] {
+    const std::lock_guard lock{mutex_};
+    return error_.has_value();
+  }();
+  if (!say_drops(speaker, ends)) return false;
   {
     const std::lock_guard lock{mutex_};
     if (error_ && !unsubscribes_) {
@@ -196,17 +222,23 @@ bool Subscription::flush(Speaker& speaker) {
       return false;
     asked_at_ = Clock::now();
   }
-  return true;
+  return say_position(speaker);
 }
 
 bool Subscription::has_work() const {
   const std::lock_guard lock{mutex_};
   if (error_) return !unsubscribes_;
+  if (save_now_ && wants_to_save() && merge_.ready()) return true;
   return asks_ || (held_ && buffered_events_ <= options_.buffer_events / 2 && buffered_bytes_ <= buffer_bytes_max / 2);
 }
 
 Clock::time_point Subscription::deadline() const {
-  return request_ && asked_at_ != Clock::time_point{} ? asked_at_ + answer_patience : Clock::time_point::max();
+  auto until = Clock::time_point::max();
+  if (unsubscribes_) return until;
+  if (request_ && asked_at_ != Clock::time_point{}) until = asked_at_ + answer_patience;
+  if (options_.save_every.count() != 0 && wants_to_save() && merge_.ready()) until = std::min(until, next_save_);
+  if (drops_.count != 0) until = std::min(until, next_drops_);
+  return until;
 }
 
 bool Subscription::is_full() const {
@@ -232,6 +264,7 @@ void Subscription::push(FeedChunk chunk) {
   if (chunk.miss) lost_ += count(*chunk.miss);
   if (!chunk.events.empty() && is_full()) {
     if (options_.overflow == Overflow::disconnect) {
+      note_drops(chunk.events);
       error_ =
           Error(Errc::refused, "this subscription fell " + std::to_string(buffered_events_) +
                                    " events behind and its overflow policy is to disconnect: handle events faster, "
@@ -242,6 +275,7 @@ void Subscription::push(FeedChunk chunk) {
       const Miss miss{chunk.events.front().offset, chunk.events.back().offset,
                       "dropped by overflow policy drop_newest"};
       dropped_ += chunk.events.size();
+      note_drops(chunk.events);
       chunk.events.clear();
       if (!chunk.miss) chunk.miss = miss;
       chunk.miss->to = miss.to;
@@ -270,10 +304,18 @@ void Subscription::drop_oldest() {
     const std::size_t first = buffer_.front().events.empty() ? 1 : 0;
     if (first + 1 >= buffer_.size()) return;  // the newest stays
     auto& oldest = buffer_[first];
+    if (oldest.fleeting) {
+      fleeting_dropped_ += oldest.events.size();
+      buffered_events_ -= oldest.events.size();
+      buffered_bytes_ -= oldest.frame->size();
+      buffer_.erase(buffer_.begin() + static_cast<std::ptrdiff_t>(first));
+      continue;
+    }
     if (!oldest.events.empty()) {
       const Miss miss{oldest.events.front().offset, oldest.events.back().offset,
                       "dropped by overflow policy drop_oldest"};
       dropped_ += oldest.events.size();
+      note_drops(oldest.events);
       buffered_events_ -= oldest.events.size();
       buffered_bytes_ -= oldest.frame ? oldest.frame->size() : 0;
       oldest.events.clear();
@@ -337,12 +379,16 @@ bool Subscription::handle_chunk(const FeedHandlers& handlers, std::size_t& left,
     } else {
       ++malformed_;
     }
+    if (current_->fleeting) continue;
     position_ = recorded.offset;
     hub_time_ = std::max(hub_time_.load(), recorded.recordedtime.time_since_epoch().count());
   }
-  position_ = current_->position;
-  head_ = std::max(head_.load(), current_->head);
-  hub_time_ = std::max(hub_time_.load(), current_->hub_time.time_since_epoch().count());
+  const bool fleeting = current_->fleeting;
+  if (!fleeting) {
+    position_ = current_->position;
+    head_ = std::max(head_.load(), current_->head);
+    hub_time_ = std::max(hub_time_.load(), current_->hub_time.time_since_epoch().count());
+  }
   {
     const std::lock_guard lock{mutex_};
     buffered_events_ -= current_->events.size();
@@ -350,7 +396,7 @@ bool Subscription::handle_chunk(const FeedHandlers& handlers, std::size_t& left,
     if (held_) made_room_ = true;
   }
   current_.reset();
-  if (handlers.on_progress) handlers.on_progress(progress());
+  if (handlers.on_progress && !fleeting) handlers.on_progress(progress());
   return true;
 }
 
@@ -374,6 +420,8 @@ void Subscription::add_to(BusStats& stats) const {
   stats.missed_live += missed_;
   stats.lost += lost_;
   stats.dropped += dropped_;
+  stats.fleeting_dropped += fleeting_dropped_;
+  stats.fleeting_missed += fleeting_missed_;
 }
 
 }  // namespace laban::client

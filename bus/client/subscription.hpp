@@ -5,9 +5,12 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "bus/client/part.hpp"
 #include "bus/client/signal.hpp"
@@ -32,6 +35,10 @@ class Subscription final : public Part {
   // was ended.
   std::size_t handle(const FeedHandlers& handlers, std::size_t limit, std::stop_token stop);
 
+  // Has the cursor saved as of now; false if the hub did not say so in time, or there is no cursor.
+  // `nudge` wakes the I/O thread.
+  bool save(std::chrono::milliseconds wait, const std::function<void()>& nudge);
+
   // True once after handling made room that the I/O thread waits for.
   bool made_room() { return made_room_.exchange(false); }
 
@@ -51,8 +58,20 @@ class Subscription final : public Part {
   void failed(const Error& error) override;
 
  private:
+  // What the overflow policy took, for the hub's ledger.
+  struct Drops {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    std::uint64_t count = 0;
+    std::vector<std::string> keys;
+  };
   void hand_on();
+  void hand_on_fleeting(codec::FeedBatch& batch, const SharedFrame& frame);
   void push(FeedChunk chunk);
+  void note_drops(const std::vector<codec::Recorded>& events);
+  bool say_drops(Speaker& speaker, bool at_once);
+  bool say_position(Speaker& speaker);
+  bool wants_to_save() const;
   void drop_oldest();
   void end(const Error& error);
   bool is_full() const;
@@ -73,6 +92,11 @@ class Subscription final : public Part {
   std::optional<ReplayRequest> request_;
   Clock::time_point asked_at_{};
   Clock::time_point live_at_{};
+  std::uint64_t read_in_log_ = 0;  // what the position counts in
+  std::uint32_t read_in_generation_ = 0;
+  Drops drops_;
+  Clock::time_point next_drops_{};
+  std::optional<std::uint64_t> next_fleeting_;  // how many the feed has carried, when it was heard last
 
   // The application thread's own.
   std::optional<FeedChunk> current_;
@@ -94,6 +118,14 @@ class Subscription final : public Part {
   std::atomic<std::uint64_t> missed_{0};
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::uint64_t> fleeting_dropped_{0};
+  std::atomic<std::uint64_t> fleeting_missed_{0};
+
+  // The cursor: each position is one more than the offset, 0 is none.
+  std::atomic<std::uint64_t> saved_{0};  // the hub has it
+  std::uint64_t saving_ = 0;             // the I/O thread's own: said, not answered
+  std::atomic<bool> save_now_{false};
+  Clock::time_point next_save_{};  // the I/O thread's own
 };
 
 }  // namespace laban::client

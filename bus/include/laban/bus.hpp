@@ -22,6 +22,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "laban/error.hpp"
 #include "laban/event.hpp"
@@ -94,8 +95,10 @@ class Bus {
   // leaves run(), and nothing of that batch is acknowledged: all of it comes again. Call before run().
   void before_acknowledge(std::function<void()> commit);
 
-  // Sees matching events beside the queue: live, with replay. As laban::Subscriber, inside this bus's run().
-  void subscribe(SubscriptionOptions options, std::function<void(const Event&)> handler);
+  // Sees matching events beside the queue: live, with replay. As laban::Subscriber, inside this bus's run(). `on_miss` is
+  // told what the log no longer had or the overflow policy dropped.
+  void subscribe(SubscriptionOptions options, std::function<void(const Event&)> handler,
+                 std::function<void(const Miss&)> on_miss = {});
 
   // Announces a fact and returns its id. Waits while the publish window is full.
   template <class T>
@@ -107,6 +110,21 @@ class Bus {
 
   // Publishes and waits for the confirm; throws Error(unreachable) if none came in time. The event is still sent later.
   Confirm publish_and_wait(NewEvent event, std::chrono::milliseconds wait = std::chrono::seconds{10});
+
+  // Several events of which the log gets all, next to each other, or none: one that is refused refuses the others with its
+  // reason. At most 10,000 of them and 32 MiB. Returns their ids. Waits while the window is full.
+  std::vector<std::string> publish_atomic(std::vector<NewEvent> events);
+
+  // The same, and waits for the confirms; throws Error(unreachable) if they did not come in time.
+  std::vector<Confirm> publish_atomic_and_wait(std::vector<NewEvent> events,
+                                               std::chrono::milliseconds wait = std::chrono::seconds{10});
+
+  // For events whose loss is cheaper than a sync: straight to whoever subscribes at this moment, at most once. Not stored,
+  // not queued, not confirmed, not repaired; in no order with what is. Never waits; false where it was dropped here.
+  // BusStats counts what was, here and at each subscriber. Their offset() is 0.
+  template <class T>
+  bool publish_at_most_once(Fact<T>& fact) { return publish_at_most_once(fact.event()); }
+  bool publish_at_most_once(NewEvent event);
 
   // Called for every confirm, on the thread inside run() or poll(), or inside flush(). Call before the first publish.
   void on_confirm(ConfirmHandler handler);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,15 @@ struct BindingSpec {
   Headers arguments;        // headers exchanges: x-match and what to match
 };
 
+// A copy of a hub's log, made while the hub ran.
+struct BackupReport {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t head = 0;        // the newest event in it
+  std::uint64_t log_id = 0;
+  std::uint32_t generation = 0;  // of the copy: the next one, so that offsets read from the original later are refused
+};
+
 class Model {
  public:
   explicit Model(HubAddress hub, std::chrono::milliseconds wait = std::chrono::seconds{10});
@@ -72,7 +82,18 @@ class Model {
   // Puts a queue's parked messages back, in order; returns the hub's report as JSON.
   std::string redrive(std::string_view queue, bool dry_run, std::uint32_t limit = 0);
 
-  // queues, exchanges, schemas, explain, status; the answer is JSON.
+  // A named reader's place: every event up to `offset` is dealt with. The log keeps what comes behind it, unless it is an
+  // observer's. Subscriptions save their own; this is for those who set one by hand.
+  void save_cursor(std::string_view name, std::uint64_t offset, bool observer = false);
+  void delete_cursor(std::string_view name);
+
+  // Copies the hub's log, as it is at this moment, into an empty or missing directory of this machine, while the hub goes
+  // on. A hub that is started on the copy goes on from there. `progress` is told bytes done and bytes in all.
+  // Throws Error(storage) too: the directory is not empty, or cannot be written.
+  using BackupProgress = std::function<void(std::uint64_t, std::uint64_t)>;
+  BackupReport backup(const std::string& directory, const BackupProgress& progress = {});
+
+  // queues, exchanges, schemas, cursors, explain, status; the answer is JSON.
   std::string inspect(std::string_view what, std::string_view argument_json = {});
 
  private:

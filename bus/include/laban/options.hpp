@@ -44,8 +44,17 @@ struct SubscriptionOptions {
   enum class From { now, first, offset, time, cursor } from = From::now;
   std::uint64_t offset = 0;                                // the first wanted, for From::offset
   std::chrono::sys_time<std::chrono::nanoseconds> time{};  // the first recorded at or after it, for From::time
-  std::string cursor{};                                    // a durable name kept by the hub, for From::cursor
-  std::size_t buffer_events = 65'536;                      // received and not yet handled, at most
+  // A durable name: the hub keeps how far this subscription has handled, and From::cursor goes on behind it, also in another
+  // process; from the first event where it was never saved. The hub's log keeps what a cursor has not read, unless it is an
+  // observer's, which is told what it missed.
+  std::string cursor{};
+  bool observer = false;
+  std::chrono::milliseconds save_every{1'000};  // while something was handled; 0: only by save_cursor()
+  // Which log and generation `offset` was read in, as Progress told; 0: not known. An offset of another past is refused.
+  std::uint64_t log_id = 0;
+  std::uint32_t generation = 0;
+  bool fleeting = true;                // hears events at most once too; their offset is 0
+  std::size_t buffer_events = 65'536;  // received and not yet handled, at most
   Overflow overflow = Overflow::spill;
 };
 
@@ -64,6 +73,11 @@ struct BusStats {
   std::uint64_t missed_live = 0;  // lost by PUB/SUB and repaired from the log
   std::uint64_t lost = 0;         // not repaired, because the log no longer has it
   std::uint64_t dropped = 0;      // by this client's own overflow policy
+  // Events at most once: given to the transport; dropped here, since there was no room or no hub; lost on the way to a
+  // subscription of this client.
+  std::uint64_t fleeting_sent = 0;
+  std::uint64_t fleeting_dropped = 0;
+  std::uint64_t fleeting_missed = 0;
   std::uint64_t reconnects = 0;
 };
 

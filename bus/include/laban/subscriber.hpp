@@ -60,8 +60,12 @@ class Subscriber {
   // Waits for the hub; throws Error(unreachable) that says why if none answered.
   void require_hub(std::chrono::milliseconds wait);
 
-  // Handles events until stop is requested.
+  // Handles events until stop is requested; saves the cursor, where there is one.
   void run(std::stop_token stop);
+
+  // Saves how far the subscription has handled, now; false if the hub did not say so within `wait`. What is handled after the
+  // last save comes again to the next one who starts from the cursor.
+  bool save_cursor(std::chrono::milliseconds wait);
 
   // Handles the events that are waiting, for at most `wait`; returns how many. This is how tests drive a Subscriber.
   std::size_t poll(std::chrono::milliseconds wait);

@@ -77,6 +77,7 @@ Feed::Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& list
     : impl_(std::make_unique<Impl>(hub, listener, std::move(decoder))) {
   SubscriptionOptions everything;
   everything.from = SubscriptionOptions::From::offset;
+  everything.fleeting = false;  // what the log does not have cannot be judged again
   everything.offset = after_offset + 1;
   impl_->subscriber.on_miss([impl = impl_.get()](const Miss& miss) { impl->listener.on_gap(miss.from, miss.to); });
   impl_->subscriber.subscribe(everything, [impl = impl_.get()](const Event& event) { impl->on_event(event); });

@@ -19,6 +19,7 @@ void read_cluster(const HubAddress& hub, std::uint64_t first, std::uint64_t last
   Subscriber subscriber({"laban-monitor-payloads", hub});
   SubscriptionOptions from;
   from.from = SubscriptionOptions::From::offset;
+  from.fleeting = false;
   from.offset = first;
   from.buffer_events = 4'096;
   subscriber.on_miss([&](const Miss& miss) {
