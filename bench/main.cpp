@@ -5,6 +5,7 @@
 
 #include "bench/bus_bench.hpp"
 #include "bench/engine_bench.hpp"
+#include "bench/fleeting_bench.hpp"
 #include "bench/journal_bench.hpp"
 #include "bench/pairs.hpp"
 #include "bench/raw_zmq.hpp"
@@ -18,6 +19,14 @@ static Pair fan_out(std::uint64_t count, std::uint32_t subscribers) {
   settings.window = 10'000;
   return {"fan-out through the synced log, " + std::to_string(subscribers) + " subscriber(s) / raw proxy",
           [=] { return pubsub(settings); }, [=] { return raw_proxy(settings); }, 1.0, 2.0};
+}
+
+static Pair fleeting(std::uint64_t count, std::uint32_t subscribers) {
+  Settings settings;
+  settings.count = count;
+  settings.subscribers = subscribers;
+  return {"at most once, " + std::to_string(subscribers) + " subscriber(s) / raw proxy",
+          [=] { return at_most_once(settings); }, [=] { return raw_proxy(settings); }, 1.0, 2.0};
 }
 
 static Pair confirmed(std::uint64_t count, std::uint32_t window, double floor, double aim) {
@@ -65,6 +74,8 @@ static int run(int argc, char** argv) {
   const std::vector<std::pair<std::string, Pair>> pairs{
       {"pubsub", fan_out(events(2e6), 1)},
       {"pubsub", fan_out(events(1e6), 3)},
+      {"at-most-once", fleeting(events(2e6), 1)},
+      {"at-most-once", fleeting(events(1e6), 3)},
       {"confirm", confirmed(events(2e6), 1000, 1.0, 1.5)},
       {"confirm", confirmed(events(5e3), 1, 0.9, 1.0)},
       {"journal", append(events(1e6), 1000, 0.7, 0.9)},
@@ -78,7 +89,8 @@ static int run(int argc, char** argv) {
     ++ran;
   }
   if (ran > 0) return 0;
-  std::cerr << "laban_bench: there is no benchmark '" << wanted << "': pubsub, confirm, journal, engine\n";
+  std::cerr << "laban_bench: there is no benchmark '" << wanted
+            << "': pubsub, at-most-once, confirm, journal, engine\n";
   return 2;
 }
 

@@ -22,13 +22,41 @@ using namespace std::chrono_literals;
 struct Settings {
   HubOptions hub;
   std::string sync = "group";
+  double keep_for = 0;  // seconds
   std::string verify;
+  std::string config;
   bool json = false;
 };
+
+// CLI11 reads such files for a program, not for a subcommand.
+void read_config(CLI::App& command, const std::string& path) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error{Errc::usage, path + ": " + what + ": see laban hub --help"};
+  };
+  try {
+    for (const auto& item : CLI::ConfigINI{}.from_file(path)) {
+      if (item.name == "++" || item.name == "--") continue;  // sections
+      auto* option = item.parents.empty() ? command.get_option_no_throw("--" + item.name) : nullptr;
+      if (option == nullptr || item.name == "config" || item.name == "help") {
+        return refuse("there is no option '" + item.fullname() + "'");
+      }
+      if (!option->empty()) continue;
+      if (option->get_expected_min() == 0) {
+        option->add_result(option->get_flag_value(item.name, CLI::ConfigINI{}.to_flag(item)));
+      } else {
+        option->add_result(item.inputs);
+      }
+      option->run_callback();
+    }
+  } catch (const CLI::Error& error) {
+    refuse(error.what());
+  }
+}
 
 int run_hub(Settings settings) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("hub"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  settings.hub.keep.age = std::chrono::seconds{static_cast<std::int64_t>(settings.keep_for)};
   settings.hub.sync = settings.sync == "off" ? SyncMode::off : SyncMode::group;
   const auto stop = stop_on_signal();
   Hub hub{settings.hub};
@@ -87,18 +115,59 @@ void add_hub(CLI::App& program, std::function<int()>& action) {
   command->add_option("--listen", hub.listen, "where clients connect, tcp://HOST:PORT or ipc://PATH; port 0 is any")
       ->capture_default_str();
   command->add_option("--feeds", hub.feeds, "where subscribers read; the next port, or any free one, if not given");
+  command->add_option("--ingest", hub.ingest,
+                      "where events come in that are neither stored nor confirmed; the port after that, if not given");
+  command->add_flag("!--no-at-most-once", hub.at_most_once, "take no such events");
   command->add_option("--data", hub.data, "the log's directory")->capture_default_str();
   command->add_option("--http", hub.http, "metrics and read API, HOST:PORT; empty is none")->capture_default_str();
   command->add_option("--sync", settings->sync, "group: on the disk before a confirm; off: left to the system")
       ->check(CLI::IsMember({"group", "off"}))
       ->capture_default_str();
+  const auto size = CLI::AsSizeValue{false};
+  const auto duration = CLI::AsNumberWithUnit{
+      std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3'600}, {"d", 86'400}, {"w", 604'800}},
+      CLI::AsNumberWithUnit::CASE_INSENSITIVE, "TIME"};
+  auto& keep = hub.keep;
+  command
+      ->add_option(
+          "--keep-bytes", keep.bytes,
+          "drop the oldest log beyond about this size; 0 keeps everything. What queues hold and what a durable "
+          "cursor has not read stays")
+      ->transform(size)
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_option("--keep-for", settings->keep_for, "drop what is older: 30d, 12h, 90s; 0 keeps everything")
+      ->transform(duration)
+      ->type_name("TIME")
+      ->capture_default_str();
+  command
+      ->add_option("--keep-at-most", keep.bytes_at_most,
+                   "beyond this size the log is dropped although a durable cursor wants it; 0 is never")
+      ->transform(size)
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command
+      ->add_option("--disk-free-min", hub.disk_free_min, "with less free disk publishing is refused, before it is full")
+      ->transform(size)
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_option("--segment-bytes", hub.segment_bytes, "of a file of the log; whole files are dropped")
+      ->transform(size)
+      ->type_name("SIZE")
+      ->capture_default_str();
   command->add_flag("--insecure", hub.insecure, "listen beyond this machine without authentication");
-  command->set_config("--config", "", "read options from this file: one NAME=VALUE a line");
+  command
+      ->add_option("--config", settings->config,
+                   "read options from this file, one NAME=VALUE a line; what is said here counts more")
+      ->type_name("FILE");
   command->add_option("--verify", settings->verify, "check every record of the log in this directory, and end");
   command->add_flag("--json", settings->json, "print the result of --verify as JSON");
   command->footer("Example: laban hub --data /var/lib/laban --listen tcp://127.0.0.1:5570");
-  command->callback([settings, &action] {
-    action = [settings] { return settings->verify.empty() ? run_hub(*settings) : verify(*settings); };
+  command->callback([settings, command, &action] {
+    action = [settings, command] {
+      if (!settings->config.empty()) read_config(*command, settings->config);
+      return settings->verify.empty() ? run_hub(*settings) : verify(*settings);
+    };
   });
 }
 

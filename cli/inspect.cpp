@@ -1,4 +1,4 @@
-// cli/inspect.cpp - `laban queues`, `exchanges`, `schemas`, `explain`: what the hub holds, and why it does what it does.
+// cli/inspect.cpp - `laban queues`, `exchanges`, `cursors`, `schemas`, `explain`: what the hub holds, and why it does what it does.
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -20,6 +20,7 @@ struct Settings {
   HubOptions hub;
   bool json = false;
   bool check = false;
+  std::string gone;
   std::string key;
   std::string exchange = "amq.topic";
   std::string id;
@@ -87,6 +88,25 @@ int queues(const Settings& settings) {
   }
   for (const auto& line : broken) std::cerr << "laban queues: " << line << ": report it with the hub's log\n";
   return result;
+}
+
+int cursors(const Settings& settings) {
+  if (!settings.gone.empty()) {
+    Model{settings.hub.address, settings.hub.wait()}.delete_cursor(settings.gone);
+    return exit_ok;
+  }
+  const auto answer = ask(settings, "cursors");
+  if (settings.json) {
+    std::cout << dump(answer) << '\n';
+    return exit_ok;
+  }
+  std::vector<std::vector<std::string>> rows{{"CURSOR", "OFFSET", "BEHIND", "HOLDS THE LOG", "SAVED"}};
+  for (const auto& cursor : answer.value("cursors", ordered_json::array())) {
+    rows.push_back({cell(cursor, "name"), cell(cursor, "offset"), cell(cursor, "behind"),
+                    cursor.value("observer", false) ? "no" : "yes", cell(cursor, "savedtime")});
+  }
+  print_table(rows);
+  return exit_ok;
 }
 
 int schemas(const Settings& settings) {
@@ -226,6 +246,11 @@ void add_inspections(CLI::App& program, std::function<int()>& action) {
       ->add_flag("--check", of_queues->check, "Proves that each message of each queue is accounted for; exit 1 if not");
   add(program, action, "exchanges", "Exchanges, their bindings and what went through", "laban exchanges --json",
       std::make_shared<Settings>(), exchanges);
+  auto of_cursors = std::make_shared<Settings>();
+  add(program, action, "cursors", "Named readers' places in the log: what the log is kept for",
+      "laban cursors --delete bookkeeper", of_cursors, cursors)
+      ->add_option("--delete", of_cursors->gone, "Forgets this one; the log is no longer kept for it")
+      ->type_name("NAME");
   add(program, action, "schemas", "Types that services have announced, and those of this program", "laban schemas",
       std::make_shared<Settings>(), schemas);
   auto of_explain = std::make_shared<Settings>();
