@@ -121,8 +121,9 @@ void Loop::cycle() {
   store();
   if (subscribing_.serve()) busy_ = true;
   reap();
+  const bool idle = group_.idle();
   timers();
-  if (!group_.idle() && core_.storage_trouble.empty()) busy_ = true;  // what timers had to say
+  if (idle && !group_.idle() && core_.storage_trouble.empty()) busy_ = true;  // what timers had to say
 }
 
 void Loop::receive() {
@@ -318,6 +319,7 @@ void Loop::timers() {
     bound_parking();
     remove_unwanted();
     publishing_.forget_old(core_.now());
+    retain(now);
   }
   if (now >= next_ledger_) {
     next_ledger_ = now + options_.ledger_every;
@@ -327,13 +329,13 @@ void Loop::timers() {
     next_checkpoint_ = now + options_.checkpoint_every;
     save_checkpoint();
   }
-  if (now >= next_retention_) retain(now);
 }
 
 void Loop::retain(Clock::time_point now) {
-  const bool more = retaining_.tick(now);
-  next_retention_ = more ? now : now + std::chrono::seconds{1};
-  if (more) busy_ = true;
+  if (retaining_.tick(now)) {
+    next_second_ = now;
+    busy_ = true;
+  }
   if (!retaining_.wants_checkpoint()) return;
   // An idle hub has nothing new to save, and the older of two checkpoints would hold the log for ever.
   if (journal_->position() == checkpoint_position_) group_.add_note(codec::Note{codec::Retained{}});

@@ -89,7 +89,6 @@ class Loop {
   Clock::time_point next_second_{};
   Clock::time_point next_beat_{};
   Clock::time_point next_checkpoint_{};
-  Clock::time_point next_retention_{};
   Clock::time_point next_ledger_{};
   std::uint64_t checkpoint_position_ = 0;
   std::uint64_t watched_position_ = 0;
