@@ -299,7 +299,13 @@ void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
   const auto ended = ended_now.find(instance);
   InstanceRow row = ended != ended_now.end() ? ended->second.row : row_of(tracker.view(instance), instance);
   const auto before = row_before(place, row.name);
-  for (const auto& event : events_of(instance)) batch.add_event(row.name, event.summary);
+  for (const auto& event : events_of(instance)) {
+    const std::string& subject = event.summary.subject;
+    const auto known =
+        subject.empty() ? place.subject : static_cast<std::uint32_t>(std::hash<std::string>{}(subject)) | 1u;
+    batch.add_event(row.name, event.summary, known != place.subject);
+    place.subject = known;
+  }
   std::string bytes;
   tracker.save(instance, bytes);
   batch.put(row, bytes, before ? &*before : nullptr);

@@ -29,7 +29,8 @@ struct Kept {
   std::uint8_t step_count = 0;  // too_many: read the row from the store
   bool known = false;
   bool dirty = false;
-  bool held = false;  // ended and still open for later events to judge
+  bool held = false;          // ended and still open for later events to judge
+  std::uint32_t subject = 0;  // a hash of the one that it was made known by last
   std::array<std::uint16_t, steps_max> steps{};
 };
 

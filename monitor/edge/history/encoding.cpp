@@ -304,8 +304,6 @@ std::string encode_entry(const InstanceRow& row) {
   if (is_live(row.bucket.state)) return out.take();
   out.number(row.since);
   out.time(row.ended_at);
-  out.number(index_of(row.bucket));
-  out.number(cell_step(row.steps));
   return out.take();
 }
 
@@ -316,16 +314,35 @@ bool decode(std::string_view value, IndexEntry& entry) {
   if (!in.good() || in.rest().empty()) return in.good();
   entry.since = in.number();
   entry.ended = in.time();
-  const std::uint64_t bucket = in.number();
-  entry.step = static_cast<std::uint16_t>(in.number());
-  if (bucket >= buckets) return false;
-  entry.bucket = bucket_at(bucket);
   return in.good();
 }
 
 std::string encode(const InstanceRow& row) {
   return encode(row, {});
 }
+
+namespace {
+
+constexpr std::size_t uuid_size = 36;
+
+// How many characters from the start could be an UUID's.
+std::size_t uuid_at(std::string_view text) {
+  std::size_t at = 0;
+  for (; at < std::min(text.size(), uuid_size); ++at) {
+    const bool dash = at == 8 || at == 13 || at == 18 || at == 23;
+    const char c = text[at];
+    if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) break;
+  }
+  return at;
+}
+
+// With a dash in it; and with a letter before that dash, or two of them, since 20261121-17 is none.
+bool begins_uuid(std::string_view text) {
+  const auto letter = [](char c) { return c >= 'a' && c <= 'f'; };
+  return text.size() > 13 || (text.size() > 8 && std::any_of(text.begin(), text.begin() + 8, letter));
+}
+
+}  // namespace
 
 std::vector<std::string> words_of(std::string_view text, bool to_be_found) {
   constexpr std::size_t words_max = 16, word_max = 64;
@@ -340,6 +357,13 @@ std::vector<std::string> words_of(std::string_view text, bool to_be_found) {
   std::string lower(text);
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   for (std::size_t from = 0; from < lower.size();) {
+    const std::size_t uuid = uuid_at(std::string_view(lower).substr(from));
+    if (uuid == uuid_size ||
+        (!to_be_found && from + uuid == lower.size() && begins_uuid(std::string_view(lower).substr(from)))) {
+      add(std::string_view(lower).substr(from, uuid));
+      from += uuid;
+      continue;
+    }
     std::size_t to = from;
     while (to < lower.size() && (is_letter(lower[to]) || is_digit(lower[to]))) ++to;
     const std::string_view word = std::string_view(lower).substr(from, to - from);
@@ -347,7 +371,7 @@ std::vector<std::string> words_of(std::string_view text, bool to_be_found) {
     // What begins with a number inside a word, as the 17 of order17 and of 0017.
     const bool all_digits = std::all_of(word.begin(), word.end(), is_digit);
     const auto digit = std::find_if(word.begin(), word.end(), is_digit);
-    const bool tail = std::all_of(digit, word.end(), is_digit);
+    const bool tail = std::all_of(digit, word.end(), is_digit);  // letters, then digits
     if (to_be_found && tail && digit != word.end()) {
       std::string_view number = word.substr(static_cast<std::size_t>(digit - word.begin()));
       if (!all_digits) add(number);

@@ -7,7 +7,7 @@
 //   history    NAME offset                           -> event summary
 //   names      key \0 definition                     -> length of the key, last run
 //   index      order definition state verdict flags step sort NAME -> since, start, end
-//   words      'w' word \0 NAME                      -> of ended ones: what the index has
+//   words      'w' word \0 NAME                      -> nothing; words of keys and subjects
 //              'n' NAME word                         -> nothing; words of subjects
 //   past       'J' first offset, first number        -> changes
 //              'T' clock, first number               -> first offset
@@ -94,14 +94,13 @@ struct IndexEntry {
   std::uint64_t since = 0;
   Time started{};
   Time ended{};
-  Bucket bucket;
-  std::uint16_t step = no_cell_step;
 };
 std::string encode_entry(const InstanceRow& row);
 bool decode(std::string_view value, IndexEntry& entry);
 
 std::string encode(const InstanceRow& row);
-// The words of a text in lower case; to be found by, also the numbers at their ends and those without leading zeros.
+// The words of a text in lower case, an UUID being one; to be found by, also the number at a word's end and numbers without
+// their leading zeros. The beginning of an UUID is one word too where it is looked for.
 std::vector<std::string> words_of(std::string_view text, bool to_be_found = true);
 std::string word_key(std::string_view word, const InstanceName& name);
 std::string name_word_key(std::string_view name, std::string_view word);

@@ -14,8 +14,9 @@
 namespace laban::monitor::store {
 namespace {
 
-constexpr std::size_t postings_max = 100'000;  // instances of a word that are looked at one by one
-constexpr std::size_t counted_max = 50'000;    // rows that are read for a total alone
+constexpr std::size_t postings_max = 10'000;  // instances of a word that are looked at one by one
+constexpr std::size_t counted_max = 50'000;   // rows that are read for a total alone
+constexpr std::size_t worded_max = 5'000;     // ... where the words of each are looked up
 constexpr std::size_t visited_max = 2'000'000;
 
 // A list is one group of rows after another.
@@ -197,55 +198,46 @@ void Lister::read_past() {
 bool Lister::read_postings() {
   if (!words_) words_.reset(files_.db->NewIterator(options_, files_.words));
   std::size_t rarest = terms_.size();
-  std::size_t least = postings_max;
-  for (std::size_t i = 0; i < terms_.size(); ++i) {
-    const std::string prefix = "w" + terms_[i];
-    std::size_t count = 0;
-    for (words_->Seek(prefix); count < least && words_->Valid() && words_->key().starts_with(prefix); words_->Next())
-      ++count;
-    files_.check(words_->status(), "read");
-    if (count < least) {
+  // A rare one is found before a frequent one is counted.
+  for (const std::size_t most : {postings_max / 10, postings_max}) {
+    std::size_t least = most;
+    for (std::size_t i = 0; i < terms_.size(); ++i) {
+      const std::string prefix = "w" + terms_[i];
+      std::size_t count = 0;
+      for (words_->Seek(prefix); count < least && words_->Valid() && words_->key().starts_with(prefix); words_->Next())
+        ++count;
+      files_.check(words_->status(), "read");
+      if (count >= least) continue;
       least = count;
       rarest = i;
     }
+    if (rarest != terms_.size()) break;
   }
   if (rarest == terms_.size()) return false;
-  std::vector<std::pair<std::string, std::string>> found;
+  std::vector<std::string> found;
   const std::string prefix = "w" + terms_[rarest];
   for (words_->Seek(prefix); words_->Valid() && words_->key().starts_with(prefix); words_->Next()) {
     const auto key = words_->key().ToStringView();
     const auto zero = key.find('\0');
     if (zero == std::string_view::npos) files_.damaged("a word cannot be read");
-    found.emplace_back(key.substr(zero + 1), words_->value().ToStringView());
+    found.emplace_back(key.substr(zero + 1));
   }
   files_.check(words_->status(), "read");
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
-  for (auto& [name, value] : found) {
+  for (auto& name : found) {
     const auto parsed = parse_name(name);
-    IndexEntry entry;
-    if (!parsed || (!value.empty() && !decode(value, entry))) files_.damaged("a word cannot be read");
-    const bool live = value.empty();
+    if (!parsed) files_.damaged("a word cannot be read");
+    const auto stored = read_instance(files_, options_, *parsed);
+    if (!stored) files_.damaged("instance " + parsed->key + " is among the words and not in the store");
+    const InstanceRow& row = stored->row;
+    const bool live = is_live(row.bucket.state);
     if (live && query_.past) continue;
-    std::uint64_t sort = 0;
-    const std::size_t group = group_of(live);
-    if (live) {
-      const auto stored = read_instance(files_, options_, *parsed);
-      if (!stored) files_.damaged("instance " + parsed->key + " is among the words and not in the store");
-      entry.bucket = stored->row.bucket;
-      entry.step = cell_step(stored->row.steps);
-      entry.started = stored->row.started_at;
-      sort = sort_value(groups_[group].live_order, stored->row);
-    } else {
-      InstanceRow row;
-      row.started_at = entry.started;
-      row.ended_at = entry.ended;
-      sort = sort_value(groups_[group].ended_order, row);
-    }
-    if (!holds_part(parsed->definition, entry.bucket, entry.step)) continue;
-    if (!fits(live, entry.started, entry.ended, entry.since) || !words_fit(name, rarest)) continue;
+    if (!holds_part(parsed->definition, row.bucket, cell_step(row.steps))) continue;
+    if (!fits(live, row.started_at, row.ended_at, row.since) || !words_fit(name, rarest)) continue;
     ++total_;
-    offer({{group, sort, std::move(name)}});
+    const std::size_t group = group_of(live);
+    offer({{group, sort_value(live ? groups_[group].live_order : groups_[group].ended_order, row), std::move(name)}});
   }
   return true;
 }
@@ -309,7 +301,7 @@ void Lister::read_range(const Range& range, Order order, std::size_t group, bool
     Place place{group, sort, std::string(key.substr(8))};
     const bool late = in_order && too_late(place);
     if (late && !tested_) break;
-    if (late && counted_ >= counted_max) {
+    if (late && counted_ >= (query_.text.empty() ? counted_max : worded_max)) {
       exact_ = false;
       break;
     }

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <set>
 #include <utility>
 
 #include "laban/error.hpp"
@@ -77,7 +76,6 @@ class Batch : public StoreBatch {
   void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) override {
     writes_.Put(files_->instances, name_key(row.name), encode(row, bytes));
     const bool ended = !is_live(row.bucket.state);
-    const bool was_ended = before != nullptr && !is_live(before->bucket.state);
     const std::string entry = encode_entry(row);
     for (const Order order : orders) {
       const bool was = before != nullptr && belongs(order, *before);
@@ -92,8 +90,8 @@ class Batch : public StoreBatch {
       value.number(row.name.key.size());
       value.number(row.name.run);
       writes_.Put(files_->names, names_key(row.name.key, row.name.definition), value.take());
+      for (const auto& word : words_of(row.name.key)) writes_.Put(files_->words, word_key(word, row.name), "");
     }
-    put_words(row, ended ? entry : std::string(), before == nullptr, ended || was_ended);
   }
 
   void hold(const InstanceName& name, bool held) override {
@@ -104,13 +102,13 @@ class Batch : public StoreBatch {
       writes_.Delete(files_->state, key);
     }
   }
-  void add_event(const InstanceName& name, const EventSummary& event) override {
+  void add_event(const InstanceName& name, const EventSummary& event, bool new_subject) override {
     writes_.Put(files_->history, history_key(name, event.offset), encode(event));
-    if (event.subject.empty() || event.subject == name.key) return;
+    if (!new_subject || event.subject.empty() || event.subject == name.key) return;
     const std::string of = name_key(name);
     for (const auto& word : words_of(event.subject)) {
       writes_.Put(files_->words, name_word_key(of, word), "");
-      subjects_.emplace(of, word);
+      writes_.Put(files_->words, word_key(word, name), "");
     }
   }
   void add_changes(const ChangeBlock& block) override {
@@ -191,26 +189,8 @@ class Batch : public StoreBatch {
   }
 
  private:
-  // Every word by which the instance is found, with what a list needs to know of an ended one.
-  void put_words(const InstanceRow& row, const std::string& entry, bool fresh, bool moved) {
-    const std::string of = name_key(row.name);
-    for (auto at = subjects_.lower_bound({of, {}}); at != subjects_.end() && at->first == of; ++at)
-      writes_.Put(files_->words, word_key(at->second, row.name), entry);
-    if (!fresh && !moved) return;
-    for (const auto& word : words_of(row.name.key)) writes_.Put(files_->words, word_key(word, row.name), entry);
-    if (fresh) return;
-    if (!stored_words_) stored_words_.reset(files_->db->NewIterator({}, files_->words));
-    const std::string prefix = name_word_key(of, {});
-    auto& at = *stored_words_;
-    for (at.Seek(prefix); at.Valid() && at.key().starts_with(prefix); at.Next())
-      writes_.Put(files_->words, word_key(at.key().ToStringView().substr(prefix.size()), row.name), entry);
-    files_->check(at.status(), "read");
-  }
-
   std::shared_ptr<const Files> files_;
   rocksdb::WriteBatch writes_;
-  std::set<std::pair<std::string, std::string>> subjects_;  // of this batch
-  std::unique_ptr<rocksdb::Iterator> stored_words_;         // as they were before it
   std::vector<LogEntry> log_;
 };
 

@@ -123,7 +123,8 @@ class StoreBatch {
   virtual void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) = 0;
   // An ended instance that later events may still judge is held: read at the start with the live ones.
   virtual void hold(const InstanceName& name, bool held) = 0;
-  virtual void add_event(const InstanceName& name, const EventSummary& event) = 0;
+  // `new_subject`: the instance may not be known by the event's subject yet.
+  virtual void add_event(const InstanceName& name, const EventSummary& event, bool new_subject = true) = 0;
   virtual void add_changes(const ChangeBlock& block) = 0;
   // The row of an ended instance, which change `until` replaced.
   virtual void put_replaced(const InstanceRow& row, std::uint64_t until) = 0;

@@ -212,6 +212,38 @@ TEST_CASE("store: every list, page and total equals a sorted vector's, at every 
   }
 }
 
+TEST_CASE("store: keys are found by their words, numbers without leading zeros, and UUIDs by their beginning") {
+  const test::TemporaryDirectory directory;
+  Store store(directory.path());
+  const std::vector<std::string> keys{"order-0017", "20261121-17", "Order17/b", "4f6a12bc-1d2e-4b5c-8d9e-0123456789ab"};
+  auto batch = store.begin();
+  for (const auto& key : keys) {
+    InstanceRow row;
+    row.name = {0, key, 1};
+    batch->put(row, key, nullptr);
+  }
+  store.commit(std::move(batch), StoreHead{1, 0, 1, {}, 0, 0, 0, 0, {}});
+  const auto found = [&](const std::string& text) {
+    ListQuery query;
+    query.parts = {{0, Bucket{}, no_cell_step, keys.size()}};
+    query.text = text;
+    std::set<std::string> out;
+    for (const auto& row : store.view()->list(query).rows) out.insert(row.name.key);
+    return out;
+  };
+  using Keys = std::set<std::string>;
+  CHECK(found("17") == Keys{keys[0], keys[1], keys[2]});
+  CHECK(found("001") == Keys{keys[0]});
+  CHECK(found("ORDER") == Keys{keys[0], keys[2]});
+  CHECK(found("order17") == Keys{keys[2]});
+  CHECK(found("20261121-17") == Keys{keys[1]});
+  for (const char* beginning :
+       {"4f6a", "4f6a12bc", "4F6A12BC-1d", "4f6a12bc-1d2e-4b", "4f6a12bc-1d2e-4b5c-8d9e-0123456789ab"})
+    CHECK(found(beginning) == Keys{keys[3]});
+  CHECK(found("4f6a12bc-1d2f").empty());
+  CHECK(found("rder").empty());
+}
+
 TEST_CASE("store: a view stays at its commit while others follow (G124)") {
   LABAN_SEED(seed);
   std::mt19937_64 random(seed);
