@@ -57,7 +57,7 @@ void serve_pages(HttpServer& server, const std::filesystem::path& directory) {
     }
     return out;
   };
-  server.get("/(?:instances(?:/.+)?|definitions/.+|services)?",
+  server.get("/(?:instances(?:/.+)?|definitions/.+|services|problems)?",
              [serve](const HttpRequest& request) { return serve(request, "index.html"); });
   server.get("/assets/([a-z_.]+)",
              [serve](const HttpRequest& request) { return serve(request, request.captures.at(0)); });

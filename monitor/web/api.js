@@ -1,5 +1,7 @@
 // monitor/web/api.js - the API and its stream. One stream feeds the whole page; it reconnects by itself.
-import { adjustClock } from './format.js';
+import { adjustClock, now } from './format.js';
+
+const rateSeconds = 120;
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -32,7 +34,9 @@ class Live extends EventTarget {
   definitions = new Map();
   linked = false;
   paused = false;
+  rates = [];  // events a second, one a second, the last two minutes
   #source = null;
+  #rateAt = 0;
 
   open() {
     this.#source = new EventSource('/api/v1/stream');
@@ -41,6 +45,10 @@ class Live extends EventTarget {
     this.#on('status', (data) => {
       adjustClock(data.now);
       this.status = data;
+      if (now() - this.#rateAt >= 1000) {
+        this.#rateAt = now();
+        this.rates = [...this.rates.slice(-(rateSeconds - 1)), data.eventsPerSecond];
+      }
     });
     this.#on('definitions', (data) => {
       if (data.all) this.definitions.clear();

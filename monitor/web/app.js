@@ -1,11 +1,14 @@
 // monitor/web/app.js - finds the screen for the address, keeps the freshness header, follows links without reloading.
+import { moved, settle } from './address.js';
 import { live } from './api.js';
 import { h, fill, setText } from './dom.js';
-import { count, seconds, since } from './format.js';
+import { count, seconds, short, since } from './format.js';
+import { sum } from './parts.js';
 import { overview } from './overview.js';
 import { instances } from './instances.js';
 import { instance } from './instance.js';
 import { definition } from './definition.js';
+import { problems } from './problems.js';
 import { services } from './services.js';
 
 const main = document.getElementById('main');
@@ -15,18 +18,20 @@ const routes = [
   [/^\/instances\/(.+)$/, instance],
   [/^\/definitions\/(.+)$/, definition],
   [/^\/services$/, services],
+  [/^\/problems$/, problems],
 ];
 
 let leave = new AbortController();
 
 function show() {
+  settle();
   leave.abort();
   leave = new AbortController();
   const path = location.pathname;
   for (const link of document.querySelectorAll('[data-nav]')) {
     const at = link.dataset.nav;
-    link.toggleAttribute('aria-current', at === '/' ? path === '/' : path.startsWith(at));
-    if (link.hasAttribute('aria-current')) link.setAttribute('aria-current', 'page');
+    if (at === '/' ? path === '/' || path.startsWith('/definitions') : path.startsWith(at)) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
   const find = document.querySelector('.find input');
   if (document.activeElement !== find) find.value = new URLSearchParams(location.search).get('q') ?? '';
@@ -34,17 +39,26 @@ function show() {
     const match = pattern.exec(path);
     if (!match) continue;
     fill(main);
-    screen(main, { argument: match[1] && decodeURIComponent(match[1]), parameters: new URLSearchParams(location.search), signal: leave.signal, go });
+    screen(main, { argument: match[1] && text(match[1]), parameters: new URLSearchParams(location.search), signal: leave.signal, go });
     return;
   }
   document.title = 'Not here · Laban';
   fill(main, h('section.empty', null, h('h1', null, 'Nothing is at this address'), h('p', null, h('a', { href: '/' }, 'To the overview'))));
 }
 
+function text(encoded) {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;  // a stray percent sign: somebody typed the address
+  }
+}
+
 export function go(address, replace = false) {
   history[replace ? 'replaceState' : 'pushState'](null, '', address);
   if (!replace) window.scrollTo(0, 0);
   show();
+  if (!replace) main.focus({ preventScroll: true });  // a screen reader goes on in the new screen
 }
 
 document.addEventListener('click', (event) => {
@@ -70,7 +84,9 @@ document.addEventListener('keydown', (event) => {
   }
 });
 
-window.addEventListener('popstate', show);
+window.addEventListener('popstate', () => {
+  if (moved()) show();
+});
 
 // --- freshness: how old is what you see. Shown on every screen, because a lagging monitor must not look like a calm one.
 
@@ -111,6 +127,15 @@ function freshness() {
   parts.gaps.classList.toggle('bad', Boolean(status?.gaps));
 }
 
+// How many problems there are stands in the navigation, on every screen.
+const alarm = document.getElementById('alarm');
+function alarms() {
+  const wrong = sum(live.definitions.values(), (d) => d.flags.stuck + d.flags.late);
+  setText(alarm, wrong ? short(wrong) : '');
+  alarm.title = wrong ? `${count(wrong)} instances are stuck or late` : '';
+}
+
+live.addEventListener('definitions', alarms);
 live.addEventListener('status', freshness);
 live.addEventListener('link', (event) => {
   freshness();

@@ -163,7 +163,8 @@ function bounds(drawing) {
 }
 
 // A drawing with methods to lay state over it:
-//   counts(Map id -> {live, stuck, late})    tokens of all instances
+//   counts(Map id -> {live, stuck, late, passed})    tokens of all instances
+//   heat(Map id -> {share, text} or nothing)    how much of something is at each step
 //   marks({done, active, expected, wrong, undone, owed, taken, passes})    one instance
 export function diagram(drawing, { name, onNode, nodeLink } = {}) {
   if (!drawing?.nodes?.length) return null;
@@ -177,6 +178,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
 
   const flows = new Map();
   const nodes = new Map();
+  let heated = false;
   const large = (node) => (node.opens ? 0 : 1);
   for (const node of [...drawing.nodes].sort((a, b) => large(a) - large(b)).filter((n) => n.opens)) addNode(node);
   for (const flow of [...drawing.flows, ...(drawing.messages ?? []).map((m) => ({ ...m, message: true }))]) {
@@ -229,14 +231,14 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
     }
   }
 
-  // How often a step showed, small and quiet under its name.
-  function total(entry, passed) {
+  // How often a step showed, or what the heat is, small and quiet under its name.
+  function total(entry, text) {
     if (!entry.total) {
       const { x, y, width, height } = entry.node;
       entry.total = h('text.total', { x: x + width - 7, y: y + height - 7, 'text-anchor': 'end' });
       entry.element.append(entry.total);
     }
-    setText(entry.total, passed ? short(passed) : '');
+    setText(entry.total, text);
   }
 
   svg.counts = (live) => {
@@ -249,8 +251,19 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
       const passed = tokens.passed ?? 0;
       if (entry.passed !== undefined && passed > entry.passed) flash(entry.element);
       entry.passed = passed;
-      if (entry.node.step && !entry.node.kind.endsWith('_event')) total(entry, passed);
+      if (!heated && entry.node.step && !entry.node.kind.endsWith('_event')) total(entry, passed ? short(passed) : '');
       badge(entry, 'tokens', tokens.live ? short(tokens.live) : '', kind, x + width - 4, y);
+    }
+  };
+
+  svg.heat = (shares) => {
+    heated = Boolean(shares);
+    svg.classList.toggle('heated', heated);
+    for (const [id, entry] of nodes) {
+      const at = shares?.get(id);
+      entry.element.classList.toggle('warm', Boolean(at));
+      entry.element.style.setProperty('--heat', at ? `${Math.round(8 + at.share * 72)}%` : '0%');
+      if (!entry.node.kind.endsWith('_event') && (heated || entry.total)) total(entry, at?.text ?? (!heated && entry.passed ? short(entry.passed) : ''));
     }
   };
 
@@ -260,11 +273,21 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
       for (const kind of ['done', 'active', 'expected', 'wrong', 'undone', 'owed', 'hatched']) {
         entry.element.classList.toggle(kind, Boolean(marks[kind]?.has(id)));
       }
+      entry.element.classList.toggle('hangs', Boolean(marks.hangs && marks.active?.has(id)));
       const passes = marks.passes?.get(id) ?? 0;
       badge(entry, 'passes', passes > 1 ? `×${passes}` : '', 'done', x + width - 6, y + height);
     }
     for (const [id, element] of flows) element.classList.toggle('taken', Boolean(marks.taken?.has(id)));
     for (const [id, element] of flows) if (marks.taken?.has(id)) element.parentNode.insertBefore(element, firstNode());
+  };
+
+  // Where the drawing is wider than its place: the middle of these nodes into view, once.
+  svg.centre = (ids) => {
+    const place = svg.parentElement;
+    const at = [...ids].map((id) => nodes.get(id)?.node).filter(Boolean);
+    if (!place || !at.length || place.scrollWidth <= place.clientWidth) return;
+    const middle = at.reduce((total, node) => total + node.x + node.width / 2, 0) / at.length;
+    place.scrollLeft = ((middle - box.left) / box.width) * place.scrollWidth - place.clientWidth / 2;
   };
 
   function firstNode() {

@@ -49,6 +49,15 @@ export function setText(element, text) {
   return false;
 }
 
+// Builds the content anew only where what it is made of has changed, so that focus, selection and open details stay.
+const builtOf = new WeakMap();
+export function refill(element, made, build) {
+  const said = JSON.stringify(made);
+  if (builtOf.get(element) === said) return;
+  builtOf.set(element, said);
+  fill(element, build());
+}
+
 // Makes the children of `parent` the given items in order; an item keeps its element as long as its key lives.
 export function keyed(parent, items, keyOf, create, update) {
   const old = new Map();

@@ -19,7 +19,7 @@ export function short(value) {
 export function seconds(value) {
   if (value === undefined || value === null || Number.isNaN(value)) return '–';
   if (value < 0) return `−${seconds(-value)}`;
-  if (value < 0.001) return '0 s';
+  if (value < 0.001) return value > 0 ? '<1 ms' : '0 s';
   if (value < 1) return `${Math.round(value * 1000)} ms`;
   if (value < 10) return `${value.toFixed(1)} s`;
   if (value < 60) return `${Math.round(value)} s`;

@@ -1,10 +1,12 @@
 // monitor/web/overview.js - the first screen: is anything wrong, and where?
 import { get, live, query } from './api.js';
 import { diagram } from './diagram.js';
-import { h, fill, keyed, setText } from './dom.js';
+import { h, append, fill, keyed, refill, setText } from './dom.js';
 import { count, plural, seconds, states } from './format.js';
-import { age, atStep, counter, definitionLink, failure, instanceLink, listLink, marks, pill, stateBar, sum } from './parts.js';
+import { keyOf, listOf } from './problems.js';
+import { age, atStep, cell, counter, definitionLink, failure, instanceLink, listLink, marks, pill, stateBar, sum } from './parts.js';
 
+const shownProblems = 5;
 const drawn = 4;  // as many diagrams stand on the first screen; more processes are told by their rows
 
 export function overview(main, { signal, go }) {
@@ -13,7 +15,7 @@ export function overview(main, { signal, go }) {
     live: figure('live'),
     started: figure('started'),
     ended: figure('ended'),
-    rate: figure('events a second'),
+    rate: figure('events a second', spark()),
     fit: figure('conforming'),
   };
   const alarms = {
@@ -29,11 +31,12 @@ export function overview(main, { signal, go }) {
   const allOfThem = h('a', { href: '/instances' }, 'All instances');
   const waitingBox = h('section', { 'aria-labelledby': 'waiting' },
     waitingTitle,
-    h('div.scroll', null, h('table', null,
-      h('thead', null, h('tr', null, ['Instance', 'Process', 'Last step', 'Since', ''].map((name) => h('th', { scope: 'col' }, name)))), waiting)),
+    h('div.scroll', null, h('table.stack', null,
+      h('thead', null, h('tr', null, ['Instance', 'Process', 'Last step', 'Since', 'State'].map((name) => h(name === 'Since' ? 'th.number' : 'th', { scope: 'col' }, name)))), waiting)),
     h('p.more', null, allOfThem));
   const problems = h('ul.problems');
-  const problemsBox = h('section', { 'aria-labelledby': 'problems', hidden: true }, h('h2', { id: 'problems' }, 'Problems'), problems);
+  const allProblems = h('a', { href: '/problems' });
+  const problemsBox = h('section', { 'aria-labelledby': 'problems', hidden: true }, h('h2', { id: 'problems' }, 'Problems'), problems, h('p.more', null, allProblems));
   const empty = firstRun();
   main.append(
     h('h1.sr', null, 'Overview'),
@@ -55,7 +58,8 @@ export function overview(main, { signal, go }) {
     totals.live.set(count(pick('running') + pick('compensating')));
     totals.started.set(count(started));
     totals.ended.set(count(ended));
-    totals.rate.set(live.status ? count(Math.round(live.status.eventsPerSecond * 10) / 10) : '–');
+    totals.rate.set(live.status ? count(live.status.eventsPerSecond < 10 ? Math.round(live.status.eventsPerSecond * 10) / 10 : Math.round(live.status.eventsPerSecond)) : '–');
+    totals.rate.querySelector('svg').draw(live.rates);
     const judged = sum(all, (d) => d.verdicts.conforming + d.verdicts.deviating);
     totals.fit.set(judged ? `${(Math.floor((sum(all, (d) => d.verdicts.conforming) / judged) * 1000) / 10).toFixed(1)} %` : '–');
     for (const flag of ['stuck', 'late']) alarms[flag].set(sum(all, (d) => d.flags[flag]));
@@ -101,7 +105,8 @@ export function overview(main, { signal, go }) {
     try {
       const told = await get('/api/v1/problems', signal);
       problemsBox.hidden = !told.problems.length;
-      keyed(problems, told.problems.slice(0, 6), (p) => `${p.kind}/${p.definition}/${p.version}/${p.step}`, problemRow, (element, p) => element.update(p));
+      setText(allProblems, told.problems.length > shownProblems ? `All ${told.problems.length} problems` : 'By cause and service');
+      keyed(problems, told.problems.slice(0, shownProblems), keyOf, problemRow, (element, p) => element.update(p));
     } catch { /* the list above has said what is wrong */ }
     setTimeout(() => { asked = false; }, 900);
   }
@@ -117,11 +122,23 @@ export function overview(main, { signal, go }) {
   readWaiting();
 }
 
-function figure(label) {
+function figure(label, beside) {
   const value = h('b', null, '–');
-  const element = h('div.figure', null, value, h('span', null, label));
+  const element = h('div.figure', null, h('div', null, value, beside), h('span', null, label));
   element.set = (text) => setText(value, text);
   return element;
+}
+
+// The last two minutes of a rate, as far as this page has seen them.
+function spark() {
+  const line = h('polyline', { points: '' });
+  const svg = h('svg.spark', { viewBox: '0 0 120 28', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, line);
+  svg.draw = (values) => {
+    svg.classList.toggle('young', values.length < 5);
+    const most = Math.max(...values, 1);
+    line.setAttribute('points', values.map((value, i) => `${(120 - values.length + 1 + i).toFixed(0)},${(26 - (value / most) * 24).toFixed(1)}`).join(' '));
+  };
+  return svg;
 }
 
 function processCard(d) {
@@ -161,26 +178,25 @@ function processCard(d) {
 }
 
 function problemRow(problem) {
-  const where = problem.kind === 'deviating' ? { definition: problem.definition, verdict: 'deviating' } : { definition: problem.definition, flag: problem.kind, step: problem.step, state: 'live' };
-  const text = h('a', { href: listLink(where) });
+  const text = h('a', { href: listOf(problem) });
   const element = h('li', { 'data-kind': problem.kind }, pill(problem.kind), text);
   element.update = (now) => setText(text, now.text);
   return element;
 }
 
 function waitingRow(row) {
-  const at = h('td');
-  const long = h('td.number');
-  const notes = h('td');
+  const at = cell('Last step');
+  const long = cell('Since', 'number');
+  const notes = cell('State');
   const element = h('tr', null,
-    h('td', null, h('a.id', { href: instanceLink(row.id) }, row.id)),
-    h('td', null, h('a', { href: definitionLink(row.definition) }, row.definition)),
+    h('th', { scope: 'row' }, h('a.id', { href: instanceLink(row.id) }, row.id)),
+    append(cell('Process'), [h('a', { href: definitionLink(row.definition) }, row.definition)]),
     at, long, notes);
   let shown = row;
   element.update = (now) => {
     shown = now;
     setText(at, now.steps.join(', ') || '–');
-    fill(notes, now.state === 'running' ? null : pill(now.state), marks(now));
+    refill(notes, [now.state, now.verdict, now.flags], () => [pill(now.state), marks(now)]);
     element.tick();
   };
   element.tick = () => setText(long, shown.endedAt ? `took ${age(shown)}` : atStep(shown));

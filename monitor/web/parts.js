@@ -55,6 +55,11 @@ export function counter(kind, label, parameters) {
   return element;
 }
 
+// A table cell that knows its column's name: on a narrow screen a row is a card and says it.
+export function cell(label, kind = '') {
+  return h('td', { 'data-label': label, class: kind || null });
+}
+
 export function failure(error) {
   return h('p.notice', { role: 'alert' }, error.message);
 }

@@ -2,7 +2,7 @@
 import { h, svgTitle } from './dom.js';
 import { liveStates, now, seconds } from './format.js';
 
-const lane = 34;
+const lane = 40;
 const left = 150;
 const width = 1000;
 
@@ -20,11 +20,12 @@ export function timeline(shown) {
   const wrong = new Set(shown.deviations.map((d) => d.offset));
   const height = sources.length * lane + 40;
   const svg = h('svg.timeline', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `Timeline of ${events.length} events over ${seconds(span / 1000)}` });
+  svg.style.minWidth = '38rem';
   for (const [row, source] of sources.entries()) {
-    const y = row * lane + lane / 2 + 6;
+    const y = row * lane + lane / 2 + 10;
     svg.append(h('line.lane', { x1: left, x2: width - 30, y1: y, y2: y }), h('text.lane-name', { x: left - 14, y, 'text-anchor': 'end', dy: '.35em' }, source));
   }
-  const place = (event) => ({ x: x(at(event.recordedtime)), y: sources.indexOf(event.source) * lane + lane / 2 + 6 });
+  const place = (event) => ({ x: x(at(event.recordedtime)), y: sources.indexOf(event.source) * lane + lane / 2 + 10 });
   for (const event of events) {
     const cause = byId.get(event.causationid);
     if (!cause) continue;
@@ -34,15 +35,18 @@ export function timeline(shown) {
     bar.append(svgTitle(`${event.source}: ${event.type}, ${seconds((at(event.recordedtime) - at(cause.recordedtime)) / 1000)} after ${cause.type}`));
     svg.append(bar);
   }
-  let labelled = -Infinity;
+  const labelled = new Map();  // lane -> where its last name ends
   for (const event of events) {
     const { x: px, y } = place(event);
     const dot = h('circle.event', { cx: px, cy: y, r: 5, class: wrong.has(event.offset) ? 'wrong' : '' });
     dot.append(svgTitle(`${event.step ?? event.type} · ${event.recordedtime}`));
     svg.append(dot);
-    if (px - labelled > 70) {
-      svg.append(h('text.event-name', { x: px, y: y - 10, 'text-anchor': px > width - 140 ? 'end' : 'start' }, event.step ?? event.type));
-      labelled = px;
+    const text = event.step ?? event.type;
+    const room = text.length * 6.4;
+    const before = px + room > width - 10;
+    if ((before ? px - room : px) > (labelled.get(y) ?? -Infinity)) {
+      svg.append(h('text.event-name', { x: before ? px + 5 : px - 5, y: y - 10, 'text-anchor': before ? 'end' : 'start' }, text));
+      labelled.set(y, (before ? px : px + room) + 8);
     }
   }
   if (isLive) svg.append(h('line.now', { x1: x(now()), x2: x(now()), y1: 0, y2: height - 26 }));
