@@ -1,8 +1,10 @@
 // cli/demo.cpp - `laban demo`: hub, monitor and services as processes of their own, and orders that move through them.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "cli/command.hpp"
@@ -23,13 +25,16 @@ namespace {
 constexpr std::uint16_t hub_port = 5570;
 constexpr std::uint16_t hub_http_port = 8081;
 constexpr std::uint16_t monitor_port = 8080;
-constexpr auto stalled_after = 60s;  // without an order that ended
+constexpr double watched_pace = 0.5;  // seconds a step: slow enough to be seen
+constexpr double watched_live = 10;   // orders at each step; more of them take less time each
+constexpr auto stalled_after = 60s;   // without an order that ended
 
 struct Settings {
   std::int64_t orders = -1;
   double rate = 20;
   double fail_rate = 0.2;
   std::uint64_t seed = 1;
+  std::optional<double> pace;
   std::string http;
   std::string data;
   bool json = false;
@@ -85,6 +90,12 @@ std::string checked_address(const std::string& address) {
   return address;
 }
 
+// A demo that runs for people takes its time, so that orders are seen where they are; one that counts orders does not.
+double pace_of(const Settings& settings) {
+  if (settings.pace) return *settings.pace;
+  return settings.orders < 0 ? std::min(watched_pace, watched_live / settings.rate) : 0;
+}
+
 ShopOptions shop_options(const Settings& settings, const std::filesystem::path& data) {
   ShopOptions options;
   options.programs = demo::own_directory();
@@ -93,6 +104,7 @@ ShopOptions shop_options(const Settings& settings, const std::filesystem::path& 
   options.rate = settings.rate;
   options.fail_rate = settings.fail_rate;
   options.seed = settings.seed;
+  options.pace_seconds = pace_of(settings);
   options.hub_port = port_near(hub_port, "hub");
   options.hub_http_port = port_near(hub_http_port, "hub's HTTP");
   options.monitor_address = settings.http.empty() ? "127.0.0.1:" + std::to_string(port_near(monitor_port, "monitor"))
@@ -178,6 +190,10 @@ void add_demo(CLI::App& program, std::function<int()>& action) {
       ->capture_default_str();
   command->add_option("--seed", settings->seed, "decides which orders fail, and what is ordered")
       ->capture_default_str();
+  command
+      ->add_option("--pace", settings->pace,
+                   "seconds that each service takes to say what it did; without --orders 0.5, with it 0")
+      ->check(CLI::Range(0.0, 3600.0));
   command->add_option("--http", settings->http, "the dashboard's address, HOST:PORT; 127.0.0.1:8080 or a free port");
   command->add_option("--data", settings->data, "keep everything in this directory, and go on from there next time");
   command->add_flag("--json", settings->json, "print one JSON document");

@@ -36,6 +36,11 @@ static int run(int argc, char** argv) {
     std::cerr << "laban: there is no subcommand '" << argv[1] << "': see laban --help\n";
     return exit_unusable;
   }
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first.starts_with('-') && first != "-h" && first != "--help") {
+    std::cerr << "laban: there is no option '" << first << "' before a subcommand: see laban --help\n";
+    return exit_unusable;
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -65,8 +65,10 @@ std::string target_of(const std::string& path, const std::vector<std::pair<std::
 }
 
 [[noreturn]] void no_answer(const monitor::HttpAddress& at, httplib::Error error) {
-  throw Error(Errc::unreachable, "no monitor answers at " + at.text() + " (" + httplib::to_string(error) +
-                                     "): start `laban monitor`, or name its address with --monitor");
+  const bool nobody = error == httplib::Error::Connection;
+  throw Error(Errc::unreachable, "no monitor answers at " + at.text() +
+                                     (nobody ? "" : " (" + httplib::to_string(error) + ")") +
+                                     ": start `laban monitor`, or name its address with --monitor");
 }
 
 // The document of an answer; throws where it is no answer to the question.

@@ -60,8 +60,15 @@ class DataHandler final : public capnp::JsonCodec::Handler<capnp::Data> {
   }
 };
 
+// KJ says the condition that failed, a sentence and values: `expected …; Unknown field; field.getName() = …`.
 std::string text(const kj::Exception& error) {
   std::string description = error.getDescription().cStr();
+  if (const auto end = description.find("; "); description.starts_with("expected ") && end != std::string::npos)
+    description.erase(0, end + 2);
+  if (const auto value = description.find("; "); value != std::string::npos) {
+    const auto name_end = description.find(" = ", value);
+    if (name_end != std::string::npos) description.replace(value, name_end + 3 - value, ": ");
+  }
   for (char& c : description) {
     if (c == '\n') c = ' ';
   }

@@ -74,7 +74,7 @@ void Outbox::mark_said() {
   if (highest != newest_) database_.run("UPDATE laban_producer SET said = ?", highest);
 }
 
-void Outbox::say(Bus& bus) {
+void Outbox::say(Bus& bus, std::chrono::milliseconds pace) {
   if (unsaid_ == 0 || !meet(bus)) return;
   bool window_is_full = false;
   while (next_ <= newest_ && !window_is_full) {
@@ -84,7 +84,9 @@ void Outbox::say(Bus& bus) {
         " ORDER BY number LIMIT ?",
         [&](const Row& row) { rows.emplace_back(row.integer(0), restore(row.bytes(1))); }, next_, read_at_once);
     if (rows.empty()) return;
+    const auto ripe = std::chrono::system_clock::now() - pace;
     for (auto& [number, event] : rows) {
+      if (pace.count() > 0 && event.time > ripe) return;
       event.sequence = static_cast<std::uint64_t>(number + *base_);
       try {
         window_is_full = !bus.try_publish(std::move(event));

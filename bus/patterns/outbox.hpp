@@ -29,9 +29,9 @@ class Outbox {
   // Counts what the last commit has added.
   void committed();
 
-  // Publishes what is committed and not yet published, as far as the bus's window allows. Call outside a
-  // transaction.
-  void say(Bus& bus);
+  // Publishes what is committed and not yet published, as far as the bus's window allows, in order and nothing that is
+  // younger than `pace`. Call outside a transaction.
+  void say(Bus& bus, std::chrono::milliseconds pace);
 
   // What the hub answered; the rows go with the next forget(). What it refuses for good stays with the reason, for people.
   void confirmed(const Confirm& confirm);

@@ -102,7 +102,7 @@ struct Participant::Impl {
     ++stats.commits;
     stats.handled += handled;
     outbox.committed();
-    outbox.say(bus);
+    outbox.say(bus, options.pace);
   }
 
   void transact(const std::function<void(Transaction&)>& action) {
@@ -120,7 +120,7 @@ struct Participant::Impl {
   }
 
   std::size_t poll(std::chrono::milliseconds wait) {
-    outbox.say(bus);
+    outbox.say(bus, options.pace);
     if (outbox.unsaid() > options.outbox_max) {
       bus.flush(wait);
       return 0;
@@ -134,7 +134,7 @@ struct Participant::Impl {
   bool flush(std::chrono::milliseconds wait) {
     const auto end = std::chrono::steady_clock::now() + wait;
     for (;;) {
-      outbox.say(bus);
+      outbox.say(bus, 0ms);  // whoever ends says everything
       if (outbox.unsaid() == 0) break;
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
       if (left <= 0ms) return false;

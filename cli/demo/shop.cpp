@@ -64,8 +64,10 @@ Program Shop::monitor() const {
 
 Program Shop::service(const std::string& name) const {
   Program program{name, options_.programs / ("laban-" + name), {}, name + ": ready"};
-  program.arguments = {
-      "--hub", hub_endpoint(), "--data", services_data().string(), "--seed", std::to_string(options_.seed)};
+  program.arguments = {"--hub",  hub_endpoint(),
+                       "--data", services_data().string(),
+                       "--seed", std::to_string(options_.seed),
+                       "--pace", std::to_string(options_.pace_seconds)};
   if (name == "order")
     program.arguments.insert(program.arguments.end(),
                              {"--orders", std::to_string(target_), "--rate", std::to_string(options_.rate)});

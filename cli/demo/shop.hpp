@@ -22,6 +22,7 @@ struct ShopOptions {
   double rate = 20;          // orders a second
   double fail_rate = 0.2;    // of all orders, wherever they fail
   std::uint64_t seed = 1;
+  double pace_seconds = 0;     // that each service takes to say what it did
   std::uint16_t hub_port = 0;  // 0: any free one
   std::uint16_t hub_http_port = 0;
   std::string monitor_address;  // HOST:PORT; empty: any free port

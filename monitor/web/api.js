@@ -61,7 +61,7 @@ class Live extends EventTarget {
     this.#source.addEventListener(name, (event) => {
       const data = JSON.parse(event.data);
       apply(data);
-      if (!this.paused || name === 'status') this.dispatchEvent(new CustomEvent(name, { detail: data }));
+      this.dispatchEvent(new CustomEvent(name, { detail: data }));
     });
   }
 
@@ -71,9 +71,11 @@ class Live extends EventTarget {
     this.dispatchEvent(new CustomEvent('link', { detail: linked }));
   }
 
-  // Adds a listener that lives as long as the screen.
+  // Adds a listener that lives as long as the screen, and rests while the page is paused.
   hear(name, listener, signal) {
-    this.addEventListener(name, (event) => listener(event.detail), { signal });
+    this.addEventListener(name, (event) => {
+      if (!this.paused) listener(event.detail);
+    }, { signal });
   }
 }
 

@@ -34,9 +34,13 @@ function wrap(text, width, lines, font) {
   return out;
 }
 
-function lines(text, x, y, width, room, anchor = 'middle', size = 13) {
+// Text in a box, as large as it fits; `under` keeps it below a line.
+function lines(text, x, y, width, room, { anchor = 'middle', size = 13, least = size, under = -Infinity } = {}) {
+  const rowsAt = (at) => wrap(text, width, Math.max(1, Math.floor(room / (at * 1.25))), `500 ${at}px system-ui, sans-serif`);
+  let rows = rowsAt(size);
+  while (size > least && rows.some((row) => row.endsWith('…') || row.endsWith('-'))) rows = rowsAt(--size);
   const step = size * 1.25;
-  const rows = wrap(text, width, Math.max(1, Math.floor(room / step)), `500 ${size}px system-ui, sans-serif`);
+  y = Math.max(y, under + (rows.length * step) / 2);
   const top = y - ((rows.length - 1) * step) / 2;
   return h('text', { 'text-anchor': anchor, 'font-size': size },
     rows.map((row, i) => h('tspan', { x, y: top + i * step, dy: '.35em' }, row)));
@@ -110,8 +114,8 @@ function shape(node) {
   } else {
     out.push(h('rect.body', { x, y, width, height, rx: node.opens ? 8 : 9 }));
     if (kind === 'transaction') out.push(h('rect.inner', { x: x + 3, y: y + 3, width: width - 6, height: height - 6, rx: 6 }));
-    if (node.opens) out.push(lines(node.name, x + 10, y + 14, width - 20, 16, 'start', 12));
-    else out.push(lines(node.name, cx, cy, width - 14, height - 12));
+    if (node.opens) out.push(lines(node.name, x + 10, y + 14, width - 20, 16, { anchor: 'start', size: 12 }));
+    else out.push(lines(node.name, cx, cy, width - 10, height - 10, { least: 8 }));
     if (node.forCompensation) out.push(sign('compensation', cx, y + height - 10, 7));
   }
   return out;
@@ -120,8 +124,9 @@ function shape(node) {
 function caption(node, cx, bottom) {
   const label = node.label;
   const text = label
-    ? lines(node.name, label.x + label.width / 2, label.y + label.height / 2, Math.max(label.width + 12, 60), 60, 'middle', 12)
-    : lines(node.name, cx, bottom + 12, 96, 30, 'middle', 12);
+    ? lines(node.name, label.x + label.width / 2, label.y + label.height / 2, Math.max(label.width + 12, 60), 60,
+      { size: 12, under: label.y + label.height / 2 > bottom ? bottom + 3 : -Infinity })
+    : lines(node.name, cx, bottom + 12, 96, 30, { size: 12, under: bottom + 3 });
   text.classList.add('caption');
   return text;
 }
@@ -131,7 +136,7 @@ function area(part) {
   if (part.name) {
     const cx = part.x + 15;
     const cy = part.y + part.height / 2;
-    const text = lines(part.name, 0, 0, part.height - 16, 26, 'middle', 12);
+    const text = lines(part.name, 0, 0, part.height - 16, 26, { size: 12 });
     text.setAttribute('transform', `translate(${cx} ${cy}) rotate(-90)`);
     text.classList.add('caption');
     out.push(text);
@@ -188,7 +193,7 @@ export function diagram(drawing, { name, onNode, nodeLink } = {}) {
       const middle = flow.points[Math.floor((flow.points.length - 1) / 2)];
       const next = flow.points[Math.floor((flow.points.length - 1) / 2) + 1] ?? middle;
       const at = flow.label ? { x: flow.label.x + flow.label.width / 2, y: flow.label.y + flow.label.height / 2 } : { x: (middle.x + next.x) / 2, y: (middle.y + next.y) / 2 - 10 };
-      const text = lines(flow.name, at.x, at.y, 100, 30, 'middle', 12);
+      const text = lines(flow.name, at.x, at.y, 100, 30, { size: 12 });
       text.classList.add('caption');
       line.append(text);
     }

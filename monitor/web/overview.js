@@ -65,8 +65,13 @@ export function overview(main, { signal, go }) {
     for (const flag of ['stuck', 'late']) alarms[flag].set(sum(all, (d) => d.flags[flag]));
     for (const verdict of ['deviating', 'incomplete']) alarms[verdict].set(sum(all, (d) => d.verdicts[verdict]));
     alarms.compensating.set(pick('compensating'));
-    all.sort((a, b) => (a.name || a.id).localeCompare(b.name || b.id) || String(b.version).localeCompare(String(a.version)));
-    keyed(list, all, (d) => `${d.id}@${d.version}`, processCard, (card, d) => updateCard(card, d, all.length <= drawn));
+    // What has begun comes first; names decide the rest, so that nothing moves about.
+    all.sort((a, b) => Boolean(b.started) - Boolean(a.started) || (a.name || a.id).localeCompare(b.name || b.id) || String(b.version).localeCompare(String(a.version)));
+    const begun = all.filter((d) => d.started).length;
+    keyed(list, all, (d) => `${d.id}@${d.version}`, processCard, (card, d) => {
+      card.classList.toggle('idle', !d.started && all.length > drawn);
+      updateCard(card, d, all.length <= drawn || (d.started > 0 && begun <= drawn));
+    });
     empty.hidden = started > 0 || !live.status;
     waitingBox.hidden = !started;
   }
@@ -172,7 +177,7 @@ function processCard(d) {
       setText(value, count(n));
       value.closest('div').classList.toggle('zero', !n);
     }
-    setText(times, now.durationSeconds?.p50 ? `p50 ${seconds(now.durationSeconds.p50)} · p99 ${seconds(now.durationSeconds.p99)}` : '');
+    setText(times, !now.started ? 'no instance yet' : now.durationSeconds?.p50 ? `p50 ${seconds(now.durationSeconds.p50)} · p99 ${seconds(now.durationSeconds.p99)}` : '');
   };
   return card;
 }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cmath>
 #include <iostream>
 
 #include "laban/stop.hpp"
@@ -37,6 +38,7 @@ laban::patterns::ParticipantOptions Options::participant(std::string tables) con
   options.bus.hub.endpoint = hub;
   options.database = data / (name + ".db");
   options.tables = std::move(tables);
+  options.pace = std::chrono::milliseconds{std::llround(pace_seconds * 1000)};
   return options;
 }
 
@@ -70,6 +72,9 @@ int serve(int argc, char** argv, std::string name, const std::string& what_it_do
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   program.add_option("--seed", options.chance.seed, "decides which of them")->capture_default_str();
+  program.add_option("--pace", options.pace_seconds, "how many seconds it takes to say what was done")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
   if (more) more(program);
   try {
     program.parse(argc, argv);

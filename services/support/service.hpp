@@ -33,6 +33,7 @@ struct Options {
   std::string hub;
   std::filesystem::path data;  // where the database lives
   Chance chance;
+  double pace_seconds = 0;
 
   laban::patterns::ParticipantOptions participant(std::string tables) const;
 };

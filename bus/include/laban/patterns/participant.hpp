@@ -41,6 +41,7 @@ struct ParticipantOptions {
   std::string tables{};                // SQL that makes the service's own tables where they are missing
   std::int64_t inbox_max = 1'000'000;  // handled events that are remembered; older ones are forgotten and counted
   std::int64_t outbox_max = 100'000;   // facts that are not confirmed yet; above it no event is taken
+  std::chrono::milliseconds pace{0};   // a fact is said this long after it was decided: work that takes its time
 };
 
 struct ParticipantStats {
