@@ -212,6 +212,6 @@ function firstRun() {
   return h('section.empty', { hidden: true },
     h('h2', null, 'Listening. No instance yet.'),
     h('p', null, 'The monitor follows every event on the bus and shows an instance as soon as one begins. To see one, publish an event of a type that a definition names:'),
-    h('pre', null, 'laban publish order.placed order.placed \'{"item":"book"}\' --process order-1'),
+    h('pre', null, 'laban publish order.placed json \'{"item":"book"}\' --process order-1'),
     h('p', null, 'or run ', h('code', null, 'laban demo'), ', which sends orders through five services. ', plural(live.definitions.size, 'definition'), ' loaded.'));
 }

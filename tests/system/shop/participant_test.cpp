@@ -176,6 +176,29 @@ TEST_CASE("outbox: what a transaction that was given up wanted to say is never s
   CHECK(log.front().correlationid == "real");
 }
 
+TEST_CASE("outbox: a fact younger than the pace waits, is there after a restart, and is said in order (G162)") {
+  TemporaryDirectory directory;
+  HubProcess hub{directory.path()};
+  auto slow = options_for(hub, "payment");
+  slow.pace = 24h;
+  slow.bus.linger = 0ms;
+  {
+    Participant service{slow};
+    service.on<shop::OrderPlaced>([](auto, const Event& cause, Transaction& tx) { react(cause, tx); });
+    REQUIRE(service.wait_until_ready(patience));
+    Bus publisher{plain(hub, "order")};
+    for (const char* instance : {"a", "b"}) publisher.publish_and_wait(order(instance), patience);
+    REQUIRE(drive(service, [&] { return service.stats().handled == 2; }));
+    CHECK(service.stats().unsaid == 2);
+    CHECK(said(hub, "payment.taken") == 0);
+  }
+  Participant service{options_for(hub, "payment")};
+  service.on<shop::OrderPlaced>([](auto, const Event& cause, Transaction& tx) { react(cause, tx); });
+  CHECK(drive(service, [&] { return service.stats().unsaid == 0; }));
+  CHECK(effects(service) == 2);
+  CHECK(said(hub, "payment.taken") == 2);
+}
+
 TEST_CASE("outbox: a database older than the hub's log is refused, a new one goes on after it (G160)") {
   TemporaryDirectory directory;
   HubProcess hub{directory.path()};
