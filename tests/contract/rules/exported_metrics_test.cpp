@@ -61,7 +61,7 @@ struct Exported {
 
 }  // namespace
 
-TEST_CASE("metrics: each one that an alert rule, its test or a Grafana panel names is exported or recorded (G143)") {
+TEST_CASE("metrics: each one that an alert rule, its test or a Grafana panel names is exported or recorded (G128)") {
   const Exported exported;
   const std::filesystem::path docker = std::filesystem::path(LABAN_SOURCE_DIR) / "docker";
   std::set<std::string> recorded;
@@ -87,7 +87,7 @@ TEST_CASE("metrics: each one that an alert rule, its test or a Grafana panel nam
   CHECK(named > 100);  // the files were found
 }
 
-TEST_CASE("metrics: docs/metrics.md has a word on each that is exported (G143)") {
+TEST_CASE("metrics: docs/metrics.md has a word on each that is exported (G128)") {
   const Exported exported;
   const std::string page = text_of(std::filesystem::path(LABAN_SOURCE_DIR) / "docs" / "metrics.md");
   for (const auto& name : exported.names) {

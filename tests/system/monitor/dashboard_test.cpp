@@ -68,7 +68,7 @@ const char* const running = "document.querySelector('.numbers [data-kind=running
 
 }  // namespace
 
-TEST_CASE("dashboard: instances move on the page without a reload (G144)") {
+TEST_CASE("dashboard: instances move on the page without a reload (G149)") {
   const auto shop = watched();
   if (!shop) return;
   Browser& page = shop->browser;
@@ -93,7 +93,7 @@ TEST_CASE("dashboard: instances move on the page without a reload (G144)") {
   shop->no_complaints();
 }
 
-TEST_CASE("dashboard: no page loads from elsewhere, complains or is wider than the screen, wide and narrow (G144)") {
+TEST_CASE("dashboard: no page loads from elsewhere, complains or is wider than the screen, wide and narrow (G149)") {
   const auto shop = watched();
   if (!shop) return;
   Browser& page = shop->browser;
@@ -120,7 +120,7 @@ TEST_CASE("dashboard: no page loads from elsewhere, complains or is wider than t
   shop->no_complaints();
 }
 
-TEST_CASE("dashboard: whatever a key or a type says is shown as text (G145)") {
+TEST_CASE("dashboard: whatever a key or a type says is shown as text (G149)") {
   const auto shop = watched();
   if (!shop) return;
   Browser& page = shop->browser;
