@@ -29,7 +29,7 @@ export function listing({ asked, address, process = null, signal }) {
   const chips = h('nav.chips', { 'aria-label': 'Views' });
   const definition = h('select', { 'aria-label': 'Process', onchange: () => narrow({ definition: definition.value, version: '', step: '' }) });
   const step = h('select', { 'aria-label': 'Last step', onchange: () => narrow({ step: step.value }) });
-  const text = h('input', { type: 'search', placeholder: 'Id contains …', 'aria-label': 'Id contains', autocomplete: 'off', spellcheck: 'false', oninput: typed });
+  const text = h('input', { type: 'search', placeholder: 'Words of key or subject', 'aria-label': 'Words of key or subject', autocomplete: 'off', spellcheck: 'false', oninput: typed });
   const sort = h('select', { 'aria-label': 'Order', onchange: () => narrow({ sort: sort.value }) },
     sorts.map(([value, label]) => h('option', { value }, label)));
   const version = h('span');
