@@ -57,6 +57,11 @@ class Live extends EventTarget {
     this.#on('instances', () => {});
   }
 
+  close() {
+    this.#source.close();
+    this.#link(false);
+  }
+
   #on(name, apply) {
     this.#source.addEventListener(name, (event) => {
       const data = JSON.parse(event.data);

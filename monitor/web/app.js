@@ -143,5 +143,10 @@ live.addEventListener('link', (event) => {
 });
 setInterval(freshness, 1000);
 freshness();
+// A page kept for "back" would hold its stream, and six of those are all that a browser opens to one address.
+addEventListener('pagehide', () => live.close());
+addEventListener('pageshow', (event) => {
+  if (event.persisted) live.open();
+});
 live.open();
 show();
