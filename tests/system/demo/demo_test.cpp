@@ -101,12 +101,12 @@ TEST_CASE("demo: Ctrl-C ends it and all its processes, and so does kill -9 (G152
   TemporaryDirectory directory;
   for (const int number : {SIGINT, SIGKILL}) {
     Run demo{directory, {"--rate", "50", "--data", (directory / "data").string()}};
+    INFO(demo.text());
     REQUIRE(eventually(patience, [&] { return demo.child.is_ready(); }));
     // The demo, hub, monitor and five services; the last may still be on its way from fork to exec.
     CHECK(eventually(patience, [&] { return processes_with(directory.path()).size() == 8; }));
     demo.child.signal(number);
     const auto ending = demo.wait();
-    INFO(demo.text());
     REQUIRE(ending);
     if (number == SIGINT) CHECK(ending->exit_code == 0);
     CHECK(eventually(patience, [&] { return processes_with(directory.path()).empty(); }));
