@@ -94,8 +94,11 @@ Json Browser::evaluate(const std::string& expression) {
 
 bool Browser::eventually(const std::string& expression) {
   return test::eventually(patience, [&] {
-    const Json value = evaluate("(() => { try { return Boolean(" + expression + "); } catch { return false; } })()");
-    return value == true;
+    try {
+      return evaluate("(() => { try { return Boolean(" + expression + "); } catch { return false; } })()") == true;
+    } catch (const std::runtime_error&) {
+      return false;  // the page that was asked is just being left
+    }
   });
 }
 
