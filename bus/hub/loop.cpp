@@ -242,7 +242,8 @@ void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
   const auto ingest = server_->ingest_endpoint();
   welcome.ingest = ingest;
   welcome.lease_millis = static_cast<std::uint32_t>(options_.lease.count());
-  welcome.version = version_text();
+  const std::string version = version_text();
+  welcome.version = version;
   sessions_.send(session, codec::HubMessage{welcome});
 }
 

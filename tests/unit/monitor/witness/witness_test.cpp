@@ -47,7 +47,8 @@ void check_counts_equal_lists(Bench& bench) {
     CHECK(bench.list({{"verdict", verdict}}, total).size() == count);
   }
   std::map<std::string, std::uint64_t> at_step;
-  for (const auto& step : bench.ask(&Api::definition, {}, {"order"})["steps"]) {
+  const auto page = bench.ask(&Api::definition, {}, {"order"});
+  for (const auto& step : page["steps"]) {
     at_step[step["name"]] += step["live"].get<std::uint64_t>();
   }
   for (const auto& [step, count] : at_step) {
