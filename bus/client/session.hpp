@@ -27,8 +27,9 @@ struct SessionOptions {
   std::string source;
   std::string producer;  // empty: publishes nothing
   bool named = false;
-  std::string hub;                           // for people
-  std::chrono::milliseconds silence{3'000};  // a hub that says nothing for so long, not even pong, is gone
+  std::string hub;  // for people
+  std::chrono::milliseconds silence{
+      10'000};  // a hub that says nothing for so long, not even pong, is gone: longer than a busy disk's sync
   std::chrono::milliseconds ping{1'000};
 };
 

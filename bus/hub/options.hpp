@@ -55,9 +55,9 @@ struct HubOptions {
   std::string data;          // the log's directory
   std::string http = "127.0.0.1:8081";  // metrics and read API; empty: none; port 0: any free one
   SyncMode sync = SyncMode::group;
-  bool insecure = false;                   // listen beyond loopback without authentication
-  std::chrono::milliseconds lease{5'000};  // a session silent for so long is dead
-  std::chrono::milliseconds ping{300};     // how soon a vanished client is noticed
+  bool insecure = false;                    // listen beyond loopback without authentication
+  std::chrono::milliseconds lease{15'000};  // a session silent for so long is dead; one that broke is noticed at once
+  std::chrono::milliseconds ping{300};      // how soon a vanished client is noticed
   std::chrono::milliseconds heartbeat_moving{100};
   std::chrono::milliseconds heartbeat_idle{500};
   std::chrono::milliseconds checkpoint_every{60'000};
