@@ -9,8 +9,8 @@
 namespace laban::journal {
 namespace {
 
-constexpr std::size_t checkpoints_kept = 2;  // should one be damaged, the other still has its log
-constexpr std::uint64_t carry_group_bytes = 4 << 20;
+constexpr std::size_t checkpoints_kept = 2;            // should one be damaged, the other still has its log
+constexpr std::uint64_t carry_group_bytes = 64 << 10;  // one of them is read back for one event, again and again
 
 // The checksum of the batch that ends at the position; nothing where no batch ends there.
 std::optional<std::uint32_t> checksum_before(Segments& segments, const Head& head, std::uint64_t position) {
