@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "bench/scratch.hpp"
 #include "bus/hub/hub.hpp"
 #include "laban/bus.hpp"
+#include "laban/model.hpp"
 #include "laban/stop.hpp"
 
 namespace laban::bench {
@@ -127,7 +129,117 @@ void run_confirmed_publisher(const Slot& hub, Slot& slot, const Settings& settin
   slot.done = true;
 }
 
+// --- queues
+
+constexpr const char* queue_name = "bench";
+constexpr std::size_t handled_slot = 1;  // where consumers add up what they have handled
+
+void declare_queue(const Slot& hub) {
+  Model model{{.endpoint = hub.endpoint, .key_file = {}, .server_key = {}}};
+  QueueSpec queue;
+  queue.name = queue_name;
+  model.declare(queue);
+  model.bind({"amq.topic", queue_name, {}, "bench.#", {}});
+}
+
+std::uint64_t acknowledged(Model& model) {
+  const auto answer = nlohmann::json::parse(model.inspect("queues", nlohmann::json{{"queue", queue_name}}.dump()));
+  return answer.at("queues").at(0).at("acknowledged").get<std::uint64_t>();
+}
+
+// Takes until all consumers together have handled everything, and the hub has every acknowledgement.
+void run_consumer(const Slot& hub, Slot& slot, Slot& all, const Settings& settings, bool paced) {
+  BusOptions options = publisher_options(hub, settings);
+  Bus bus{options};
+  std::vector<std::uint64_t> samples;
+  samples.reserve(settings.count);
+  bus.consume({.queue = queue_name, .prefetch = settings.window, .declare = false},
+              [&](const Event& event, const Delivery&) {
+                const auto sent = sent_ns(event);
+                if (paced) samples.push_back(steady_ns() - sent);
+                ++slot.events;
+                ++all.events;
+                return Verdict::acknowledge;
+              });
+  if (!bus.wait_until_connected(10s)) throw std::runtime_error("the hub did not answer in 10 s");
+  slot.ready = true;
+  slot.started_ns = steady_ns();
+  while (all.events < settings.count) bus.poll(20ms);
+  Model model{options.hub};
+  while (acknowledged(model) < settings.count) bus.poll(1ms);
+  slot.finished_ns = steady_ns();
+  slot.latency = percentiles(samples);
+  slot.done = true;
+}
+
+void start_consumers(Processes& processes, const Slot& hub, const Settings& settings, bool paced) {
+  for (std::uint32_t i = 0; i < settings.subscribers; ++i) {
+    processes.start([&, i, settings, paced] {
+      run_consumer(hub, processes.slot(3 + i), processes.slot(handled_slot), settings, paced);
+    });
+  }
+}
+
+// A backlog that was published and confirmed before, taken and acknowledged one by one.
+Measurement drain(const Settings& settings) {
+  const Scratch scratch;
+  Processes processes;
+  Slot& hub = processes.slot(0);
+  Slot& speaker = processes.slot(2);
+  processes.start([&] { run_hub(hub, scratch.path(), settings.sync); });
+  processes.await(hub.ready, 20);
+  Settings filling = settings;
+  filling.window = 10'000;
+  processes.start([&, filling] {
+    declare_queue(hub);
+    run_publisher(hub, speaker, filling);
+  });
+  processes.await(speaker.done, 300);
+  start_consumers(processes, hub, settings, false);
+  // The first one's first wish to the last one's last acknowledgement.
+  std::uint64_t started = ~std::uint64_t{0};
+  for (std::uint32_t i = 0; i < settings.subscribers; ++i) {
+    processes.await(processes.slot(3 + i).ready, 20);
+    started = std::min(started, processes.slot(3 + i).started_ns.load());
+  }
+  speaker.started_ns = started;
+  auto result = collect(processes, speaker, 3, settings, "queue");
+  result.events = settings.count;
+  return result;
+}
+
+// From the publish call to the handler, at an even pace.
+Measurement pass(const Settings& settings) {
+  const Scratch scratch;
+  Processes processes;
+  Slot& hub = processes.slot(0);
+  Slot& speaker = processes.slot(2);
+  processes.start([&] { run_hub(hub, scratch.path(), settings.sync); });
+  processes.await(hub.ready, 20);
+  processes.start([&] {
+    declare_queue(hub);
+    speaker.ready = true;
+  });
+  processes.await(speaker.ready, 20);
+  start_consumers(processes, hub, settings, true);
+  for (std::uint32_t i = 0; i < settings.subscribers; ++i) processes.await(processes.slot(3 + i).ready, 20);
+  processes.start([&] { run_publisher(hub, speaker, settings); });
+  auto result = collect(processes, speaker, 3, settings, "queue");
+  result.events = settings.count;
+  return result;
+}
+
 }  // namespace
+
+Measurement queue(const Settings& settings) {
+  if (settings.rate > 0) return pass(settings);
+  auto result = drain(settings);
+  Settings paced = settings;
+  paced.rate = 10'000;
+  paced.count = std::min<std::uint64_t>(settings.count, 20'000);
+  result.latency = pass(paced).latency;
+  return result;
+}
 
 Measurement pubsub(const Settings& settings) {
   const Scratch scratch;

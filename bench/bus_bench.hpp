@@ -12,4 +12,9 @@ Measurement pubsub(const Settings& settings);
 // Publisher -> hub -> confirm; latency is from publish() to the confirm.
 Measurement confirm(const Settings& settings);
 
+// A backlog of `count` confirmed events, taken from one queue by `subscribers` consumers with a prefetch of `window`, each
+// event acknowledged by itself, until the hub has every acknowledgement. Latency is from publish() to the handler, in a
+// second run at 10,000 events a second; with a rate there is that run alone.
+Measurement queue(const Settings& settings);
+
 }  // namespace laban::bench

@@ -1,13 +1,17 @@
 // bench/main.cpp - `./dev bench`: every goal as a ratio to a baseline in the same run.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <memory>
 
 #include "bench/bus_bench.hpp"
 #include "bench/engine_bench.hpp"
 #include "bench/fleeting_bench.hpp"
+#include "bench/jetstream.hpp"
 #include "bench/journal_bench.hpp"
 #include "bench/pairs.hpp"
+#include "bench/queue_bench.hpp"
 #include "bench/raw_zmq.hpp"
 
 namespace laban::bench {
@@ -48,6 +52,31 @@ static Pair append(std::uint64_t count, std::uint32_t window, double floor, doub
           [=] { return last->raw; }, floor, aim};
 }
 
+static Pair queue_beside_jetstream(std::uint64_t count) {
+  Settings settings;
+  settings.count = count;
+  return {"queue, each acknowledged / JetStream queue, which does not sync", [=] { return queue(settings); },
+          [=] {
+            Settings less = settings;
+            less.count = count / 4;
+            return jetstream_queue(less);
+          },
+          2.0, 3.0};
+}
+
+// Ten million messages of a million keys in one queue: what they take, and how long a checkpoint and a restart take.
+static void tell_queue_memory(std::uint64_t count) {
+  Settings settings;
+  settings.count = count;
+  settings.keys = static_cast<std::uint32_t>(std::max<std::uint64_t>(count / 10, 1));
+  const auto told = queue_memory(settings);
+  std::printf(
+      "queue of %llu messages of %llu keys: %.1f bytes a message in memory; %.2f s to fill, checkpoint %.2f s "
+      "(%.1f bytes a message), restart %.2f s\n\n",
+      static_cast<unsigned long long>(told.messages), static_cast<unsigned long long>(told.keys), told.bytes_a_message,
+      told.enqueue_seconds, told.snapshot_seconds, told.snapshot_bytes_a_message, told.restore_seconds);
+}
+
 static Pair engine_alone(std::uint64_t count) {
   Settings settings;
   settings.count = count;
@@ -71,7 +100,7 @@ static int run(int argc, char** argv) {
   program.add_option("--scale", scale, "Of the number of events")->check(CLI::Range(0.001, 100.0));
   CLI11_PARSE(program, argc, argv);
   const auto events = [&](double full) { return static_cast<std::uint64_t>(full * scale); };
-  const std::vector<std::pair<std::string, Pair>> pairs{
+  std::vector<std::pair<std::string, Pair>> pairs{
       {"pubsub", fan_out(events(2e6), 1)},
       {"pubsub", fan_out(events(1e6), 3)},
       {"at-most-once", fleeting(events(2e6), 1)},
@@ -82,15 +111,20 @@ static int run(int argc, char** argv) {
       {"journal", append(events(5e3), 1, 0.7, 0.9)},
       {"engine", engine_alone(events(5e6))},
   };
+  if (has_jetstream()) pairs.emplace_back("queue", queue_beside_jetstream(events(3e6)));
   int ran = 0;
   for (const auto& [name, pair] : pairs) {
     if (name.find(wanted) == std::string::npos) continue;
     compare(pair, rounds);
     ++ran;
   }
+  if (std::string{"queue-memory"}.find(wanted) != std::string::npos) {
+    tell_queue_memory(events(1e7));
+    ++ran;
+  }
   if (ran > 0) return 0;
   std::cerr << "laban_bench: there is no benchmark '" << wanted
-            << "': pubsub, at-most-once, confirm, journal, engine\n";
+            << "': pubsub, at-most-once, confirm, journal, engine, queue, queue-memory\n";
   return 2;
 }
 

@@ -6,7 +6,6 @@
 
 #include "bench/bus_bench.hpp"
 #include "bench/engine_bench.hpp"
-#include "bench/queue_bench.hpp"
 #include "bench/routing_bench.hpp"
 #include "cli/command.hpp"
 #include "laban/error.hpp"
@@ -35,7 +34,7 @@ const std::map<std::string, Benchmark>& benchmarks() {
       {"pubsub", {bench::pubsub, 500'000, 10'000}},
       {"confirm", {bench::confirm, 500'000, 1'000}},
       {"engine", {engine, 5'000'000, 0}},
-      {"queue", {bench::queue_pass, 1'000'000, 256}},
+      {"queue", {bench::queue, 500'000, 1'000}},
       {"routing", {[](const bench::Settings& settings) { return bench::routing(settings); }, 1'000'000, 0}},
   };
   return all;
@@ -61,7 +60,8 @@ void add_bench(CLI::App& program, std::function<int()>& action) {
   command->add_option("--subscribers", options->settings.subscribers, "Subscribers, or consumers")
       ->check(CLI::Range(1, 12));
   command->add_option("--rate", options->settings.rate, "Events a second; 0 is as fast as it goes");
-  command->add_option("--window", options->settings.window, "Published and not yet confirmed, at most");
+  command->add_option("--window", options->settings.window,
+                      "Published and not yet confirmed, at most; of a queue, a consumer's prefetch");
   command->add_option("--sync", options->sync, "group: on the disk before each confirm; off: left to the system")
       ->check(CLI::IsMember({"group", "off"}));
   command->add_flag("--json", options->json, "One JSON document");
