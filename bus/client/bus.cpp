@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "bus/client/announcer.hpp"
 #include "bus/client/consumer.hpp"
 #include "bus/client/fleeting.hpp"
 #include "bus/client/log.hpp"
@@ -14,6 +15,7 @@
 #include "bus/client/subscription.hpp"
 #include "bus/client/topic_match.hpp"
 #include "bus/codec/envelope.hpp"
+#include "bus/codec/schema_nodes.hpp"
 #include "bus/transport/zmq_client.hpp"
 
 namespace laban {
@@ -81,6 +83,7 @@ struct Bus::Impl {
         window(window_limits(options), options.level, !options.producer.empty()),
         fleeting(std::make_shared<client::FleetingOut>(options.service)),
         session(session_options(options), transport::make_zmq_client(options.hub), signal) {
+    session.add(announcer);
     session.add(std::make_shared<client::Publisher>(window, signal));
     session.add(fleeting);
   }
@@ -94,7 +97,7 @@ struct Bus::Impl {
     if (event.time == Timestamp{}) event.time = std::chrono::system_clock::now();
     if (event.exchange.empty()) event.exchange = "amq.topic";
     if (event.exchange == "amq.default") event.exchange.clear();
-    if (event.routingkey.empty()) event.routingkey = event.type;
+    if (event.routingkey.empty() && !event.keyless) event.routingkey = event.type;
     if (in_handler() && event.correlationid.empty() && event.causationid.empty()) {
       event.correlationid = current->correlationid();
       event.causationid = current->id();
@@ -214,6 +217,7 @@ struct Bus::Impl {
 
   std::size_t take(Taker& taker, std::stop_token stop) {
     const Turn turn{*this};
+    working = taker.consumer.get();
     std::size_t count = 0;
     const auto handler = [&](const Event& event, const Delivery& delivery) {
       current = &event;
@@ -278,6 +282,7 @@ struct Bus::Impl {
     ~Turn() {
       impl.handling = before;
       impl.current = &nothing;
+      impl.working = nullptr;
     }
     Impl& impl;
     std::thread::id before;
@@ -291,6 +296,7 @@ struct Bus::Impl {
   std::shared_ptr<client::FleetingOut> fleeting;
   client::Session session;
 
+  const std::shared_ptr<client::Announcer> announcer = std::make_shared<client::Announcer>();
   ConfirmHandler on_confirm;
   std::function<void()> commit;
   std::vector<Reaction> reactions;
@@ -300,6 +306,7 @@ struct Bus::Impl {
   bool started = false;
   std::atomic<std::thread::id> handling{};
   const Event* current = &nothing;
+  client::Consumer* working = nullptr;  // whose handler runs
   std::atomic<std::uint64_t> unhandled{0};
 };
 
@@ -344,7 +351,19 @@ void Bus::consume(ConsumeOptions options, RawHandler handler) {
   queue.prefetch = options.prefetch;
   queue.declare = options.declare;
   queue.exclusive = options.exclusive;
+  queue.renew_every = options.renew_every;
   impl_->add_taker(std::move(queue), std::move(handler));
+}
+
+void Bus::renew() {
+  if (!impl_->in_handler() || impl_->working == nullptr) return;
+  impl_->working->renew();
+  impl_->session.nudge();
+}
+
+void Bus::speaks(capnp::StructSchema type) {
+  impl_->announcer->add(codec::schema_nodes(type));
+  impl_->session.nudge();
 }
 
 void Bus::subscribe(SubscriptionOptions options, std::function<void(const Event&)> handler,

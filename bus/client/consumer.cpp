@@ -4,6 +4,7 @@
 #include <kj/exception.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "bus/client/log.hpp"
 #include "bus/codec/envelope.hpp"
@@ -15,6 +16,7 @@ namespace {
 constexpr std::size_t reason_bytes_max = 1'024;
 constexpr std::chrono::milliseconds exclusive_pause{100};
 constexpr std::size_t settlements_a_frame = 4'096;
+constexpr std::int64_t delay_millis_max = std::numeric_limits<std::int32_t>::max();
 
 std::string shortened(std::string reason) {
   if (reason.size() > reason_bytes_max) reason.resize(reason_bytes_max);
@@ -40,7 +42,7 @@ void Consumer::stop() {
   const std::lock_guard lock{mutex_};
   wants_events_ = false;
   for (const auto& item : items_) {
-    settled_.push_back({item.session, item.delivery.number, codec::Outcome::give_back, {}});
+    settled_.push_back({item.session, item.delivery.number, codec::Outcome::give_back, {}, 0});
   }
   items_.clear();
 }
@@ -59,7 +61,7 @@ bool Consumer::handle_one(const Handler& handler, std::vector<Settlement>& said)
     items_.pop_front();
   }
   const auto& recorded = item.delivery.recorded;
-  Settlement settlement{item.session, item.delivery.number, codec::Outcome::acknowledge, {}};
+  Settlement settlement{item.session, item.delivery.number, codec::Outcome::acknowledge, {}, 0};
   EventFields fields;
   fields.offset = recorded.offset;
   fields.recordedtime = recorded.recordedtime;
@@ -73,7 +75,12 @@ bool Consumer::handle_one(const Handler& handler, std::vector<Settlement>& said)
   }
   try {
     ++handled_;
-    switch (handler(Event{std::move(fields)}, Delivery{item.delivery.attempts, item.delivery.redelivered})) {
+    working_ = true;
+    auto said_of_it = handler(Event{std::move(fields)}, Delivery{item.delivery.attempts, item.delivery.redelivered});
+    settlement.reason = shortened(std::move(said_of_it.reason));
+    settlement.delay_millis =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(said_of_it.delay.count(), 0, delay_millis_max));
+    switch (said_of_it.verdict) {
       case Verdict::acknowledge:
         break;
       case Verdict::give_back:
@@ -104,8 +111,13 @@ bool Consumer::handle_one(const Handler& handler, std::vector<Settlement>& said)
     settlement.outcome = codec::Outcome::fail;
     settlement.reason = "the handler threw something that is no std::exception";
   }
+  working_ = false;
   said.push_back(std::move(settlement));
   return true;
+}
+
+void Consumer::renew() {
+  renews_ = true;
 }
 
 void Consumer::settle(std::vector<Settlement> settlements) {
@@ -129,6 +141,7 @@ void Consumer::welcomed(const codec::Welcome&) {
   bound_ = 0;
   asked_ = false;
   in_session_ = true;
+  newest_ = 0;
   leaving_.clear();
   const std::lock_guard lock{mutex_};
   ++session_;
@@ -224,13 +237,17 @@ bool Consumer::received(const codec::HubMessage& message, const SharedFrame& fra
 }
 
 void Consumer::take(const codec::Deliveries& deliveries, const SharedFrame& frame) {
+  if (!deliveries.messages.empty()) newest_ = deliveries.messages.back().number;
+  if (options_.renew_every.count() > 0 && renew_at_ == Clock::time_point::max()) {
+    renew_at_ = Clock::now() + options_.renew_every;
+  }
   {
     const std::lock_guard lock{mutex_};
     for (const auto& delivery : deliveries.messages) {
       if (wants_events_) {
         items_.push_back({frame, delivery, session_});
       } else {
-        settled_.push_back({session_, delivery.number, codec::Outcome::give_back, {}});
+        settled_.push_back({session_, delivery.number, codec::Outcome::give_back, {}, 0});
       }
     }
   }
@@ -260,7 +277,7 @@ void Consumer::collect() {
 
 bool Consumer::flush(Speaker& speaker) {
   if (!in_session_) return true;
-  if (!flush_settlements(speaker)) return false;
+  if (!flush_settlements(speaker) || !flush_renewal(speaker)) return false;
   while (!asked_) {
     const auto message = next_step();
     if (!message) break;
@@ -282,8 +299,10 @@ bool Consumer::flush_settlements(Speaker& speaker) {
     settle.consumer = number_;
     settle.outcome = leaving_.front().outcome;
     settle.reason = leaving_.front().reason;
+    settle.delay_millis = leaving_.front().delay_millis;
     for (const auto& settlement : leaving_) {
       if (settlement.outcome != settle.outcome || settlement.reason != settle.reason) break;
+      if (settlement.delay_millis != settle.delay_millis) break;
       if (settle.numbers.size() == settlements_a_frame) break;
       settle.numbers.push_back(settlement.number);
     }
@@ -294,10 +313,31 @@ bool Consumer::flush_settlements(Speaker& speaker) {
   return true;
 }
 
+// All that the hub counts as this consumer's, so that what waits behind a long handler is not taken from it either.
+bool Consumer::flush_renewal(Speaker& speaker) {
+  const auto now = Clock::now();
+  if (now >= renew_at_) {
+    renew_at_ = now + options_.renew_every;
+    if (working_) renews_ = true;
+  }
+  if (!renews_ || newest_ == 0) return true;
+  codec::Settle settle;
+  settle.consumer = number_;
+  settle.outcome = codec::Outcome::renew;
+  settle.up_to = newest_;
+  if (!speaker.say(codec::ClientMessage{settle})) return false;
+  renews_ = false;
+  return true;
+}
+
+Clock::time_point Consumer::deadline() const {
+  return in_session_ ? renew_at_ : Clock::time_point::max();
+}
+
 bool Consumer::has_work() const {
   const std::lock_guard lock{mutex_};
   if (!in_session_) return false;
-  if (!settled_.empty() || !leaving_.empty()) return true;
+  if (!settled_.empty() || !leaving_.empty() || (renews_ && newest_ != 0)) return true;
   if (asked_ || error_ || !wants_queue_) return false;
   if (step_ == Step::prepared) return wants_events_;
   if (step_ == Step::consuming) return !wants_events_;

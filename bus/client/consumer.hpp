@@ -23,7 +23,8 @@ class Consumer final : public Part {
     std::uint32_t prefetch = 256;
     bool declare = true;
     bool exclusive = false;
-    std::vector<BindingSpec> bindings;
+    std::chrono::milliseconds renew_every{0};
+    std::vector<BindingSpec> bindings{};
   };
 
   // What the handler said; a session's numbers mean nothing in the next one.
@@ -32,9 +33,10 @@ class Consumer final : public Part {
     std::uint64_t number = 0;
     codec::Outcome outcome = codec::Outcome::acknowledge;
     std::string reason;
+    std::uint32_t delay_millis = 0;
   };
 
-  using Handler = std::function<Verdict(const Event&, const Delivery&)>;
+  using Handler = std::function<laban::Settlement(const Event&, const Delivery&)>;
 
   Consumer(std::uint64_t number, Options options, Signal& signal);
 
@@ -51,6 +53,9 @@ class Consumer final : public Part {
   bool handle_one(const Handler& handler, std::vector<Settlement>& said);
   void settle(std::vector<Settlement> settlements);
 
+  // The time-out of everything that was delivered and not settled starts anew.
+  void renew();
+
   void add_to(BusStats& stats) const;
 
   // --- Part
@@ -61,6 +66,7 @@ class Consumer final : public Part {
   void collect() override;
   bool flush(Speaker& speaker) override;
   bool has_work() const override;
+  Clock::time_point deadline() const override;
   void failed(const Error& error) override;
 
  private:
@@ -76,6 +82,7 @@ class Consumer final : public Part {
   void answered(const codec::Reply& reply);
   void take(const codec::Deliveries& deliveries, const SharedFrame& frame);
   bool flush_settlements(Speaker& speaker);
+  bool flush_renewal(Speaker& speaker);
   void end(const Error& error);
 
   const std::uint64_t number_;
@@ -90,6 +97,8 @@ class Consumer final : public Part {
   bool in_session_ = false;
   std::uint64_t request_ = 0;
   std::deque<Settlement> leaving_;
+  std::uint64_t newest_ = 0;  // delivery of this session
+  Clock::time_point renew_at_ = Clock::time_point::max();
 
   mutable std::mutex mutex_;
   std::deque<Item> items_;
@@ -100,6 +109,8 @@ class Consumer final : public Part {
   std::optional<Error> error_;
 
   std::atomic<bool> ready_{false};
+  std::atomic<bool> working_{false};  // a handler runs
+  std::atomic<bool> renews_{false};
   std::atomic<std::uint64_t> handled_{0};
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> malformed_{0};

@@ -33,6 +33,7 @@ struct Counters {
   std::uint64_t frames_unknown = 0;
   std::uint64_t frames_without_session = 0;
   std::uint64_t hellos_refused = 0;
+  std::uint64_t schemas_refused = 0;  // services that speak types otherwise than the others
   std::uint64_t events_malformed = 0;
   std::uint64_t events_refused = 0;
   std::uint64_t events_duplicate = 0;

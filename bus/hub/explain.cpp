@@ -66,12 +66,26 @@ json lints_on_the_way(Core& core, const routing::Explanation& explanation, const
   return lints;
 }
 
+Headers headers_of(const json& object) {
+  Headers headers;
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_string()) headers.emplace_back(name, value.get<std::string>());
+    if (value.is_boolean()) headers.emplace_back(name, value.get<bool>());
+    if (value.is_number_integer()) headers.emplace_back(name, value.get<std::int64_t>());
+    if (value.is_number_float()) headers.emplace_back(name, value.get<double>());
+    if (value.is_null()) headers.emplace_back(name, HeaderValue{});
+  }
+  return headers;
+}
+
 Inspected explain_key(Core& core, const json& argument) {
   const auto exchange = argument.value("exchange", std::string{"amq.topic"});
   const auto key = argument.value("key", std::string{});
-  const auto explanation = core.broker.topology().explain(exchange, key);
+  const auto given = headers_of(argument.value("headers", json::object()));
+  const auto explanation = core.broker.topology().explain(exchange, key, given);
   return answer({{"exchange", exchange},
                  {"key", key},
+                 {"headers", argument.value("headers", json::object())},
                  {"steps", steps_of(explanation)},
                  {"queues", explanation.queues},
                  {"exchangeFound", explanation.exchange_found},

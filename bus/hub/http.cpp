@@ -114,6 +114,14 @@ struct HttpServer::Impl {
       for (const char* name : {"key", "exchange", "id"}) {
         if (request.has_param(name)) argument[name] = request.get_param_value(name);
       }
+      if (request.has_param("headers")) {
+        argument["headers"] = nlohmann::json::parse(request.get_param_value("headers"), nullptr, false);
+        if (!argument["headers"].is_object()) {
+          response.status = 400;
+          return response.set_content(error_json("malformed", "headers is no JSON object: give {\"region\":\"eu\"}"),
+                                      json_type);
+        }
+      }
       explain(std::move(argument), response);
     });
     server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {

@@ -35,7 +35,17 @@ QueueFigures figures_of(const QueueEntry& entry) {
   to.redelivered = entry.redelivered;
   to.consumers = entry.queue.consumer_count();
   to.parked_total = entry.parked;
+  for (const auto reason : queue::all_park_reasons) to.parked_total.try_emplace(std::string{queue::name_of(reason)});
   return to;
+}
+
+json header_json(const HeaderValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag;
+  if (const auto* bytes = std::get_if<std::vector<std::byte>>(&value)) return std::to_string(bytes->size()) + " bytes";
+  return nullptr;
 }
 
 json bindings_of(const std::vector<BindingSpec>& bindings) {
@@ -44,7 +54,11 @@ json bindings_of(const std::vector<BindingSpec>& bindings) {
     json one{{"exchange", binding.exchange}, {"pattern", binding.pattern}};
     if (!binding.queue.empty()) one["queue"] = binding.queue;
     if (!binding.to_exchange.empty()) one["toExchange"] = binding.to_exchange;
-    if (!binding.arguments.empty()) one["arguments"] = binding.arguments.size();
+    if (!binding.arguments.empty()) {
+      json arguments = json::object();
+      for (const auto& [name, value] : binding.arguments) arguments[name] = header_json(value);
+      one["arguments"] = std::move(arguments);
+    }
     list.push_back(std::move(one));
   }
   return list;
@@ -62,7 +76,16 @@ json queue_json(Core& core, QueueEntry& entry) {
   }
   json one{{"name", entry.name},
            {"durable", spec == nullptr || spec->durable},
+           {"exclusive", spec != nullptr && spec->exclusive},
+           {"autoDelete", spec != nullptr && spec->auto_delete},
            {"keyed", entry.queue.settings().keyed},
+           {"singleActive", entry.queue.settings().single_active},
+           {"deliveryLimit", entry.queue.settings().delivery_limit},
+           {"messagesMax", entry.queue.settings().messages_max},
+           {"bytesMax", entry.queue.settings().bytes_max},
+           {"overflow", entry.queue.settings().overflow_parks ? "park" : "refuse"},
+           {"onPark", entry.queue.settings().park_holds ? "hold" : "release"},
+           {"deadLetterExchange", entry.queue.settings().dead_letter_exchange},
            {"ready", counts.ready},
            {"unacknowledged", counts.unacknowledged},
            {"delayed", counts.delayed},
@@ -87,14 +110,14 @@ json parked_json(QueueEntry& entry) {
   for (const auto& message : entry.queue.parked(parked_listed_max)) {
     json history = json::array();
     for (const auto& attempt : message.history) {
-      history.push_back({{"time", attempt.at.time_since_epoch().count()},
-                         {"reason", attempt.reason},
-                         {"consumer", attempt.consumer}});
+      history.push_back(
+          {{"time", codec::rfc3339(attempt.at)}, {"reason", attempt.reason}, {"consumer", attempt.consumer}});
     }
     list.push_back({{"offset", message.offset},
                     {"reason", std::string{queue::name_of(message.reason)}},
                     {"attempts", message.attempts},
                     {"holdsKey", message.holds_key},
+                    {"time", codec::rfc3339(message.at)},
                     {"history", std::move(history)}});
   }
   return list;
@@ -225,6 +248,12 @@ Snapshot take_snapshot(Core& core) {
   snapshot.published = {totals.published.begin(), totals.published.end()};
   snapshot.unroutable = {totals.unroutable.begin(), totals.unroutable.end()};
   snapshot.lost = totals.lost;
+  // What has not happened yet is 0 and not absent, so that its first time is an increase.
+  for (const auto& exchange : core.broker.topology().exchange_names()) {
+    snapshot.published.try_emplace(exchange);
+    snapshot.unroutable.try_emplace(exchange);
+  }
+  for (const auto reason : queue::all_loss_reasons) snapshot.lost.try_emplace(std::string{queue::name_of(reason)});
   snapshot.confirmed = totals.confirmed;
   const auto stats = core.journal.stats();
   snapshot.log_bytes = stats.log_bytes;

@@ -75,6 +75,7 @@ void Loop::restore() {
   core_.head = journal_->head();
   checkpoint_position_ = position;
 
+  end_transient_queues();
   const codec::Started started{broker_->starts() + 1};
   group_.add_note(codec::Note{started});
   (void)broker_->apply(codec::Note{started}, core_.now());
@@ -90,6 +91,16 @@ void Loop::restore() {
   requests_.declare_own();
   (void)dispatch_.deliver();  // plans what waits for time
   ready_ = true;
+}
+
+// What is not durable ended with the hub of before. What it held is accounted for as when any other queue goes.
+void Loop::end_transient_queues() {
+  broker_->each_queue([&](QueueEntry& entry) {
+    const auto* spec = broker_->topology().queue(entry.id);
+    if (spec == nullptr || (spec->durable && !spec->exclusive)) return;
+    if (entry.queue.recovering()) entry.queue.finish_recovery(core_.now(), 1);
+    dispatch_.close(entry, "the hub was started again");
+  });
 }
 
 // --- the cycle

@@ -43,6 +43,7 @@ class Loop {
 
  private:
   void restore();
+  void end_transient_queues();
   void cycle();
   void receive();
   void handle(const transport::Peer& peer, codec::Frame& frame);

@@ -118,6 +118,7 @@ void write_sessions(Page& page, const Snapshot& snapshot) {
   odd("unknown", counters.frames_unknown);
   odd("no-session", counters.frames_without_session);
   odd("hello", counters.hellos_refused);
+  odd("schema", counters.schemas_refused);
   odd("feed", counters.feed_requests_denied);
   odd("ingest", counters.fleeting_frames_odd);
 }

@@ -1,9 +1,12 @@
 // bus/hub/requests.cpp - the model's changes, one at a time, each in the log before its answer.
 #include "bus/hub/requests.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "bus/codec/schema_compat.hpp"
 #include "bus/hub/inspect.hpp"
+#include "bus/hub/schema_gate.hpp"
 
 namespace laban::hub {
 namespace {
@@ -70,7 +73,7 @@ Requests::Answer Requests::handle(Session& session, const codec::Request& reques
   if (const auto* cursor = std::get_if<codec::SaveCursor>(&request.what)) return save_cursor(*cursor);
   if (const auto* gone = std::get_if<codec::DeleteCursor>(&request.what)) return delete_cursor(gone->name);
   if (const auto* redriven = std::get_if<codec::Redrive>(&request.what)) return redrive(*redriven);
-  if (const auto* schemas = std::get_if<codec::Schemas>(&request.what)) return keep_schemas(*schemas);
+  if (const auto* schemas = std::get_if<codec::Schemas>(&request.what)) return keep_schemas(session, *schemas);
   if (std::holds_alternative<codec::Backup>(request.what)) return begin_backup(session);
   if (const auto* read = std::get_if<codec::ReadBackup>(&request.what)) return backups_.read(session, *read);
   if (const auto* done = std::get_if<codec::EndBackup>(&request.what)) return backups_.end(session, done->backup);
@@ -134,7 +137,7 @@ bool Requests::remove_queue(QueueEntry& entry, std::string_view reason) {
 
 Requests::Answer Requests::delete_queue(Session& session, std::string_view name) {
   QueueEntry* entry = core_.broker.queue(name);
-  if (entry == nullptr) return {true, codec::Refusal::not_found, "queue " + in_quotes(name) + " is not declared", {}};
+  if (entry == nullptr) return {};  // as it was asked to be
   if (entry->name == parking_queue) {
     return {true, codec::Refusal::denied, "the parking queue belongs to the hub: purge it instead", {}};
   }
@@ -199,11 +202,30 @@ Requests::Answer Requests::begin_backup(const Session& session) {
   return backups_.begin(session);
 }
 
-Requests::Answer Requests::keep_schemas(const codec::Schemas& schemas) {
+// A service whose types nobody else could read is told so before it has said anything.
+Requests::Answer Requests::keep_schemas(Session& session, const codec::Schemas& schemas) {
   codec::SchemasKept fresh;
+  std::vector<codec::Blob> blobs;
   for (const auto node : schemas.nodes) {
     std::vector<std::byte> bytes{node.begin(), node.end()};
-    if (!core_.broker.has_schema(bytes)) fresh.nodes.push_back(std::move(bytes));
+    if (core_.broker.has_schema(bytes)) continue;
+    fresh.nodes.push_back(std::move(bytes));
+    blobs.push_back(node);
+  }
+  if (!fresh.nodes.empty()) {
+    const std::vector<codec::Blob> kept{core_.broker.schemas().begin(), core_.broker.schemas().end()};
+    const auto problems = codec::schema_problems(kept, blobs);
+    if (!problems.empty()) {
+      ++core_.counters.schemas_refused;
+      auto text = incompatible_text(core_, problems);
+      core_.sessions.send(session, codec::HubMessage{codec::Refused{codec::Refusal::incompatible, text, 0}});
+      session.said_bye = true;  // refused, not dead
+      core_.sessions.end(session);
+      return {true, codec::Refusal::incompatible, std::move(text), {}, {}};
+    }
+  }
+  for (const auto id : codec::schema_ids(schemas.nodes)) {
+    if (std::find(session.types.begin(), session.types.end(), id) == session.types.end()) session.types.push_back(id);
   }
   if (fresh.nodes.empty()) return {};
   if (core_.broker.schemas().size() + fresh.nodes.size() > schemas_max) {

@@ -45,6 +45,7 @@ struct Session {
 
   std::unordered_map<std::uint64_t, Subscription> subscriptions;
   std::unordered_map<std::uint64_t, std::uint64_t> consumers;  // the client's number -> the hub's
+  std::vector<std::uint64_t> types;                            // ids of the schema nodes that it speaks
 
   // Gathered for this group, by the level that the publisher asked for.
   std::array<codec::Confirms, 3> confirms;

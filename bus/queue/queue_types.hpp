@@ -106,10 +106,15 @@ enum class ParkReason : std::uint8_t {
   dead_letter_failed = 4,  // the dead-letter exchange is missing, reached no queue, or the way is a circle
   undeliverable = 5,       // the hub could not read it back or decode it
 };
+inline constexpr ParkReason all_park_reasons[] = {ParkReason::rejected, ParkReason::delivery_limit,
+                                                  ParkReason::overflow, ParkReason::dead_letter_failed,
+                                                  ParkReason::undeliverable};
 std::string_view name_of(ParkReason reason);
 
 // Why a message left the queue unread; also the label `reason` of laban_hub_lost_total.
 enum class LossReason : std::uint8_t { expired = 1, purged = 2, discarded = 3, queue_deleted = 4, unreadable = 5 };
+inline constexpr LossReason all_loss_reasons[] = {LossReason::expired, LossReason::purged, LossReason::discarded,
+                                                  LossReason::queue_deleted, LossReason::unreadable};
 std::string_view name_of(LossReason reason);
 
 enum class DeadLetterReason : std::uint8_t { rejected = 1, delivery_limit = 2, expired = 3 };

@@ -52,13 +52,26 @@ struct Delivery {
   bool redelivered = false;      // may have been seen before
 };
 
-// What a raw consumer says about a delivery.
 enum class Verdict { acknowledge, give_back, fail, reject };
+
+// What a raw consumer says about a delivery: the verdict and, where it helps, why and how long.
+struct Settlement {
+  Verdict verdict = Verdict::acknowledge;
+  std::string reason{};                // of fail and reject: kept with a message that parks
+  std::chrono::milliseconds delay{0};  // of give_back: how long its key waits
+
+  Settlement(Verdict said) : verdict(said) {}  // NOLINT: a verdict is a settlement
+  Settlement(Verdict said, std::string why, std::chrono::milliseconds wait = {})
+      : verdict(said), reason(std::move(why)), delay(wait) {}
+};
 
 struct ConsumeOptions {
   std::string queue;
   std::uint32_t prefetch = 256;
   bool declare = true;           // declare the queue where it is missing
+  // While a handler works, the hub is told so this often, so that the queue's redelivery time-out does not take from it what
+  // it works on: less than that time-out. A handler that never returns then keeps its key for ever. 0: never.
+  std::chrono::milliseconds renew_every{0};
   // Declared for this connection alone: nobody else consumes from it and it ends with the connection. It keeps no order
   // by key, and what is rejected goes to laban.parking.
   bool exclusive = false;
@@ -67,7 +80,7 @@ struct ConsumeOptions {
 class Bus {
  public:
   using ConfirmHandler = std::function<void(const Confirm&)>;
-  using RawHandler = std::function<Verdict(const Event&, const Delivery&)>;
+  using RawHandler = std::function<Settlement(const Event&, const Delivery&)>;
 
   explicit Bus(BusOptions options);
   ~Bus();  // waits for confirms for at most options.linger
@@ -78,6 +91,7 @@ class Bus {
   // or poll(). One handler a type; call before run().
   template <class T>
   void on(std::function<void(typename T::Reader, const Event&)> handler) {
+    speaks<T>();
     on(topic_of<T>(), [handler = std::move(handler)](const Event& event) {
       Payload<T> payload{event};
       handler(payload.get(), event);
@@ -89,6 +103,19 @@ class Bus {
 
   // Takes from any queue and says what becomes of each delivery. Call before run().
   void consume(ConsumeOptions options, RawHandler handler);
+
+  // Inside a handler that works long: the redelivery time-out of what this consumer holds starts anew. Elsewhere it does
+  // nothing.
+  void renew();
+
+  // Types that this service publishes or consumes; on<T>() says so by itself. The hub keeps their schemas, so that every
+  // tool can read the payloads, and refuses a service whose types are incompatible with what others speak. Call before the
+  // first publish.
+  template <class... T>
+  void speaks() {
+    (speaks(capnp::Schema::from<T>()), ...);
+  }
+  void speaks(capnp::StructSchema type);
 
   // Called after the waiting deliveries of on() and consume() were handled and before any of them is acknowledged, on the
   // thread inside run() or poll(): a service that keeps state commits here, with one sync for them all. What it throws

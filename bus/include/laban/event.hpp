@@ -122,6 +122,7 @@ struct NewEvent {
   std::uint8_t priority = 0;
   std::string replyto;
   bool mandatory = false;
+  bool keyless = false;  // an empty routing key is meant, and does not stand for the type
 };
 
 // Copies every attribute and the payload out of a view.

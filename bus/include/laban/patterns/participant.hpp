@@ -101,6 +101,7 @@ class Participant {
   // Reacts to every event of type T. One handler a type; call before run().
   template <class T>
   void on(std::function<void(typename T::Reader, const Event&, Transaction&)> handler) {
+    bus().template speaks<T>();
     on(topic_of<T>(), [handler = std::move(handler)](const Event& event, Transaction& transaction) {
       Payload<T> payload{event};
       handler(payload.get(), event, transaction);
