@@ -4,6 +4,7 @@
 #include <kj/encoding.h>
 
 #include "bus/codec/rfc3339.hpp"
+#include "cli/header_value.hpp"
 #include "laban/model.hpp"
 
 namespace laban::cli {
@@ -22,20 +23,6 @@ ordered_json time(Timestamp value) {
 
 std::string base64(std::span<const std::byte> bytes) {
   return kj::encodeBase64({reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()}).cStr();
-}
-
-ordered_json headers(const Headers& list) {
-  struct Value {
-    ordered_json operator()(std::monostate) const { return nullptr; }
-    ordered_json operator()(const std::string& value) const { return value; }
-    ordered_json operator()(std::int64_t value) const { return value; }
-    ordered_json operator()(double value) const { return value; }
-    ordered_json operator()(bool value) const { return value; }
-    ordered_json operator()(const std::vector<std::byte>& value) const { return base64(value); }
-  };
-  ordered_json result = ordered_json::object();
-  for (const auto& [name, value] : list) result[name] = std::visit(Value{}, value);
-  return result;
 }
 
 bool is_json(std::string_view type) {
@@ -82,7 +69,7 @@ ordered_json EventPrinter::json(const Event& event) const {
   result["recordedtime"] = time(event.recordedtime());
   result["exchange"] = event.exchange();
   result["routingkey"] = event.routingkey();
-  result["headers"] = headers(event.headers());
+  result["headers"] = json_of(event.headers());
   if (!event.principal().empty()) result["principal"] = event.principal();
 
   ordered_json& data = result["data"];

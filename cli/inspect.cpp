@@ -2,11 +2,13 @@
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "bus/codec/payload_json.hpp"
 #include "cli/command.hpp"
 #include "cli/event_json.hpp"
+#include "cli/header_value.hpp"
 #include "cli/hub_options.hpp"
 #include "laban/error.hpp"
 #include "laban/model.hpp"
@@ -21,9 +23,10 @@ struct Settings {
   bool json = false;
   bool check = false;
   std::string gone;
-  std::string key;
+  std::optional<std::string> key;
   std::string exchange = "amq.topic";
   std::string id;
+  std::vector<std::string> headers;
 };
 
 ordered_json ask(const Settings& settings, const char* what, const ordered_json& argument = {}) {
@@ -177,8 +180,10 @@ void print_explanation(const ordered_json& answer) {
     if (!cell(step, "reachedBy").empty()) std::cout << ", reached by " << cell(step, "reachedBy");
     std::cout << '\n';
     for (const auto& tried : step.value("bindings", ordered_json::array())) {
-      std::cout << "  " << (tried.value("matched", false) ? "yes" : "no ") << "  " << cell(tried, "pattern") << " -> "
-                << cell(tried, "destination") << "  " << cell(tried, "why") << '\n';
+      const auto arguments = cell(tried, "arguments");
+      std::cout << "  " << (tried.value("matched", false) ? "yes" : "no ") << "  " << cell(tried, "pattern")
+                << (arguments.empty() ? "" : "[" + arguments + "]") << " -> " << cell(tried, "destination") << "  "
+                << cell(tried, "why") << '\n';
     }
   }
   const auto queues = answer.value(answer.contains("queuesNow") ? "queuesNow" : "queues", ordered_json::array());
@@ -207,12 +212,15 @@ int exchanges(const Settings& settings) {
 }
 
 int explain(const Settings& settings) {
-  if (settings.key.empty() == settings.id.empty()) {
+  if (settings.key.has_value() != settings.id.empty()) {
     throw Error(Errc::usage, "say one of them: a routing key, or --id with an event's id");
   }
-  const ordered_json argument = settings.id.empty()
-                                    ? ordered_json{{"key", settings.key}, {"exchange", settings.exchange}}
-                                    : ordered_json{{"id", settings.id}};
+  ordered_json argument{{"id", settings.id}};
+  if (settings.key) {
+    Headers headers;
+    for (const auto& header : settings.headers) headers.push_back(parse_header(header, "region=eu"));
+    argument = {{"key", *settings.key}, {"exchange", settings.exchange}, {"headers", json_of(headers)}};
+  }
   auto answer = ask(settings, "explain", argument);
   // A long log is searched step by step, so that the hub's other work goes on meanwhile.
   while (answer.contains("more")) answer = ask(settings, "explain", ordered_json(answer["more"]));
@@ -258,6 +266,9 @@ void add_inspections(CLI::App& program, std::function<int()>& action) {
                       "laban explain order.placed --exchange amq.topic", of_explain, explain);
   command->add_option("KEY", of_explain->key, "A routing key");
   command->add_option("--exchange", of_explain->exchange, "Where it is published")->capture_default_str();
+  command->add_option("--header", of_explain->headers, "For headers exchanges; may be given several times")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--id", of_explain->id, "An event that was published");
 }
 

@@ -1,9 +1,9 @@
 // cli/model.cpp - `laban declare`, `bind`, `unbind`, `delete`, `redrive`: the AMQP model from the command line.
-#include <charconv>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
+#include "cli/header_value.hpp"
 #include "cli/hub_options.hpp"
 #include "laban/error.hpp"
 #include "laban/model.hpp"
@@ -18,6 +18,7 @@ struct Settings {
   ExchangeSpec exchange;
   QueueSpec queue;
   bool transient = false;
+  bool passive = false;
   bool unkeyed = false;
   std::uint64_t message_ttl = 0, queue_ttl = 0, backoff = 0, backoff_max = 0, redelivery_timeout = 0;
   BindingSpec binding;
@@ -33,28 +34,10 @@ struct Settings {
 
 using SharedSettings = std::shared_ptr<Settings>;
 
-// true, false and numbers keep their type, since headers exchanges compare types; "…" makes text of anything.
-HeaderValue header_value(const std::string& text) {
-  if (text == "true") return true;
-  if (text == "false") return false;
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') return text.substr(1, text.size() - 2);
-  std::int64_t integer = 0;
-  const char* end = text.data() + text.size();
-  if (auto [stop, error] = std::from_chars(text.data(), end, integer); error == std::errc{} && stop == end)
-    return integer;
-  double real = 0;
-  if (auto [stop, error] = std::from_chars(text.data(), end, real); error == std::errc{} && stop == end) return real;
-  return text;
-}
-
 BindingSpec binding_of(const Settings& settings) {
   BindingSpec binding = settings.binding;
   for (const auto& argument : settings.arguments) {
-    const auto equals = argument.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Error(Errc::usage, "\"" + argument + "\" is no argument: write NAME=VALUE, for example x-match=all");
-    }
-    binding.arguments.emplace_back(argument.substr(0, equals), header_value(argument.substr(equals + 1)));
+    binding.arguments.push_back(parse_header(argument, "x-match=all"));
   }
   if (binding.queue.empty() == binding.to_exchange.empty()) {
     throw Error(Errc::usage, "a binding leads to one place: name a queue, or give --to-exchange");
@@ -62,10 +45,22 @@ BindingSpec binding_of(const Settings& settings) {
   return binding;
 }
 
+// Passive asks a question, whose answer may be no.
+int declared(bool passive, const std::function<void()>& declare) {
+  try {
+    declare();
+  } catch (const Error& error) {
+    if (!passive || error.code() != Errc::refused) throw;
+    std::cerr << "laban declare: " << error.what() << '\n';
+    return exit_not_so;
+  }
+  return exit_ok;
+}
+
 int declare_exchange(Settings settings) {
   settings.exchange.durable = !settings.transient;
-  settings.model().declare(settings.exchange);
-  return exit_ok;
+  settings.exchange.passive = settings.passive;
+  return declared(settings.passive, [&] { settings.model().declare(settings.exchange); });
 }
 
 int declare_queue(Settings settings) {
@@ -81,10 +76,12 @@ int declare_queue(Settings settings) {
   settings.queue.backoff = Milliseconds{settings.backoff};
   settings.queue.backoff_max = Milliseconds{settings.backoff_max};
   settings.queue.redelivery_timeout = Milliseconds{settings.redelivery_timeout};
+  settings.queue.passive = settings.passive;
   Model model{settings.hub.address, settings.hub.wait()};
-  model.declare(settings.queue);
-  for (const auto& binding : bindings) model.bind(binding);
-  return exit_ok;
+  return declared(settings.passive, [&] {
+    model.declare(settings.queue);
+    for (const auto& binding : bindings) model.bind(binding);
+  });
 }
 
 int redrive(const Settings& settings) {
@@ -122,6 +119,7 @@ void add_declare(CLI::App& program, std::function<int()>& action) {
   one->add_option("--alternate", exchange->exchange.alternate, "The exchange for what reaches nothing");
   one->add_flag("--transient", exchange->transient, "Gone after a restart of the hub");
   one->add_flag("--auto-delete", exchange->exchange.auto_delete, "Gone with its last binding");
+  one->add_flag("--passive", exchange->passive, "Declares nothing: exit 1 where it is missing");
   add_hub_options(*one, exchange->hub);
   one->callback([exchange, &action] { action = [exchange] { return declare_exchange(*exchange); }; });
 
@@ -135,6 +133,7 @@ void add_declare(CLI::App& program, std::function<int()>& action) {
       ->allow_extra_args(false);
   other->add_flag("--transient", queue->transient, "Gone after a restart of the hub");
   other->add_flag("--auto-delete", spec.auto_delete, "Gone with its last consumer");
+  other->add_flag("--passive", queue->passive, "Declares nothing: exit 1 where it is missing");
   other->add_flag("--exclusive", spec.exclusive, "Of this connection alone");
   other->add_flag("--unkeyed", queue->unkeyed, "No order by key: several messages of a key at a time");
   other->add_flag("--single-active", spec.single_active, "One consumer at a time, the others stand by");
@@ -193,7 +192,7 @@ void add_bind(CLI::App& program, std::function<int()>& action) {
 }
 
 void add_delete(CLI::App& program, std::function<int()>& action) {
-  auto* command = program.add_subcommand("delete", "Deletes an exchange or a queue with what is in it");
+  auto* command = program.add_subcommand("delete", "Deletes an exchange or a queue with what is in it; idempotent");
   command->require_subcommand(1);
   command->footer("Example: laban delete queue audit");
   for (const bool is_queue : {false, true}) {

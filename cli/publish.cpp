@@ -1,6 +1,7 @@
 // cli/publish.cpp - `laban publish`: one event from the command line, or a stream of them from standard input.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -10,9 +11,11 @@
 #include "bus/codec/payload_json.hpp"
 #include "cli/command.hpp"
 #include "cli/event_json.hpp"
+#include "cli/header_value.hpp"
 #include "cli/hub_options.hpp"
 #include "laban/bus.hpp"
 #include "laban/error.hpp"
+#include "monitor/core/event_log.hpp"
 
 namespace laban::cli {
 namespace {
@@ -32,6 +35,11 @@ struct Settings {
   std::string process;
   std::string confirm = "synced";
   std::string source = "laban-publish";
+  std::string partition_key;
+  std::vector<std::string> headers;
+  std::uint8_t priority = 0;
+  double delay = 0, ttl = 0;
+  bool mandatory = false;
   bool json = false;
 };
 
@@ -92,7 +100,7 @@ void set_payload(NewEvent& event, const std::string& type, const std::string& js
                  Types& types) {
   if (type == "json") {
     if (!ordered_json::accept(json)) throw Error(Errc::malformed, "the data is not JSON: check quotes and brackets");
-    event.type = event.routingkey;
+    event.type = event.routingkey.empty() ? type : event.routingkey;
     event.datacontenttype = json_content_type;
     event.data = bytes_of(json);
     return;
@@ -116,6 +124,30 @@ std::string text_of(const ordered_json& line, const char* name, const std::strin
   return place->get<std::string>();
 }
 
+constexpr double seconds_max = 366.0 * 24 * 3600 * 100;
+
+double number_of(const ordered_json& line, const char* name, double most) {
+  const auto place = line.find(name);
+  if (place == line.end() || place->is_null()) return 0;
+  const double number = place->is_number() ? place->get<double>() : -1;
+  if (!(number >= 0 && number <= most)) {
+    throw Error(Errc::malformed, std::string{"\""} + name + "\" is no number from 0 to " +
+                                     std::to_string(std::llround(most)) + ": write one");
+  }
+  return number;
+}
+
+Timestamp in_seconds(double seconds) {
+  const auto span = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{seconds});
+  return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()) + span;
+}
+
+Timestamp time_of(const std::string& text) {
+  const auto time = monitor::parse_time(text);
+  if (!time) throw Error(Errc::malformed, "\"" + text + "\" is no time: write it as 2026-11-21T19:23:25Z");
+  return std::chrono::time_point_cast<std::chrono::nanoseconds>(*time);
+}
+
 // The default exchange has no name on the wire; here an empty one is said, not forgotten.
 std::string exchange_of(const std::string& said) {
   return said.empty() ? "amq.default" : said;
@@ -127,23 +159,35 @@ NewEvent event_of(const std::string& text, const Settings& settings, Types& type
     throw Error(Errc::malformed, R"(not a JSON object: write {"key":…,"type":…,"data":…} in one line)");
   }
   for (const auto& [name, value] : line.items()) {
-    static const char* known[] = {"key", "type",    "data",        "exchange",    "process",
-                                  "id",  "subject", "causationid", "partitionkey"};
+    static const char* known[] = {"key",          "type",    "data",     "exchange", "process",   "id",
+                                  "subject",      "headers", "priority", "delay",    "ttl",       "causationid",
+                                  "partitionkey", "replyto", "source",   "time",     "mandatory", "traceparent"};
     if (std::none_of(std::begin(known), std::end(known), [&](const char* one) { return name == one; })) {
       throw Error(Errc::malformed, "\"" + name +
-                                       "\" is not known: use key, type, data, exchange, process, id, subject, "
-                                       "causationid or partitionkey");
+                                       "\" is not known: use key, type, data, exchange, process, id, source, subject, "
+                                       "time, headers, priority, delay, ttl, partitionkey, causationid, traceparent, "
+                                       "replyto or mandatory");
     }
   }
   if (!line.contains("key")) throw Error(Errc::malformed, "\"key\" is missing: say the routing key");
   NewEvent event;
   event.routingkey = text_of(line, "key");
+  event.keyless = event.routingkey.empty();
   event.exchange = exchange_of(text_of(line, "exchange", settings.exchange));
   event.correlationid = text_of(line, "process", settings.process);
   event.id = text_of(line, "id");
   event.subject = text_of(line, "subject");
   event.causationid = text_of(line, "causationid");
   event.partitionkey = text_of(line, "partitionkey");
+  event.source = text_of(line, "source");
+  event.replyto = text_of(line, "replyto");
+  event.traceparent = text_of(line, "traceparent");
+  event.mandatory = line.value("mandatory", false);
+  event.priority = static_cast<std::uint8_t>(number_of(line, "priority", 255));
+  if (const auto time = text_of(line, "time"); !time.empty()) event.time = time_of(time);
+  if (const auto delay = number_of(line, "delay", seconds_max); delay > 0) event.deliverytime = in_seconds(delay);
+  if (const auto ttl = number_of(line, "ttl", seconds_max); ttl > 0) event.expirytime = in_seconds(ttl);
+  if (line.contains("headers")) event.headers = headers_of(line["headers"]);
   const auto data = line.find("data");
   set_payload(event, text_of(line, "type", "json"), data == line.end() ? "null" : data->dump(), settings.hub, types);
   return event;
@@ -174,8 +218,15 @@ int publish_one(const Settings& settings) {
   Types types;
   NewEvent event;
   event.routingkey = settings.key;
+  event.keyless = event.routingkey.empty();
   event.exchange = exchange_of(settings.exchange);
   event.correlationid = settings.process;
+  event.partitionkey = settings.partition_key;
+  event.priority = settings.priority;
+  event.mandatory = settings.mandatory;
+  if (settings.delay > 0) event.deliverytime = in_seconds(settings.delay);
+  if (settings.ttl > 0) event.expirytime = in_seconds(settings.ttl);
+  for (const auto& header : settings.headers) event.headers.push_back(parse_header(header, "region=eu"));
   set_payload(event, settings.type, settings.data, settings.hub, types);
   Bus bus{bus_options(settings)};
   bus.require_hub(settings.hub.wait());
@@ -263,7 +314,10 @@ void add_publish(CLI::App& program, std::function<int()>& action) {
       "makes\n"
       "KEY the event's type. With - each line is {\"key\",\"type\",\"data\",\"exchange\"?,\"process\"?,\"id\"?} and "
       "one confirm\n"
-      "a line is printed, in order; a line that cannot be published is told with its number, the others are published, "
+      "a line is printed, in order. More fields: subject, headers, partitionkey, priority, delay and ttl (seconds), "
+      "mandatory,\n"
+      "replyto, source, time, causationid, traceparent. A line that cannot be published is told with its number, the "
+      "others are published, "
       "and\n"
       "the exit code is 2. An event that the hub refuses makes it 1.");
   auto settings = std::make_shared<Settings>();
@@ -275,6 +329,18 @@ void add_publish(CLI::App& program, std::function<int()>& action) {
   command->add_option("--confirm", settings->confirm, "How far it must have come")
       ->check(CLI::IsMember({"accepted", "written", "synced"}))
       ->capture_default_str();
+  command->add_option("--header", settings->headers, "For headers exchanges; may be given several times")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("--partition-key", settings->partition_key, "Order is kept within it; the process if not said");
+  command->add_option("--priority", settings->priority, "Between keys of one queue; higher goes first");
+  command->add_option("--delay", settings->delay, "Not delivered from queues before so long")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, seconds_max));
+  command->add_option("--ttl", settings->ttl, "Worth nothing after so long")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, seconds_max));
+  command->add_flag("--mandatory", settings->mandatory, "Refused where no queue takes it");
   command->add_option("--source", settings->source, "The service that says it")->capture_default_str();
   command->add_flag("--json", settings->json, "Confirms are JSON anyway");
   add_hub_options(*command, settings->hub);
