@@ -254,6 +254,7 @@ Snapshot take_snapshot(Core& core) {
     snapshot.unroutable.try_emplace(exchange);
   }
   for (const auto reason : queue::all_loss_reasons) snapshot.lost.try_emplace(std::string{queue::name_of(reason)});
+  for (const auto* reason : {"retention", "overflow", "refused"}) snapshot.lost.try_emplace(reason);
   snapshot.confirmed = totals.confirmed;
   const auto stats = core.journal.stats();
   snapshot.log_bytes = stats.log_bytes;

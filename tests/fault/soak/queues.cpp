@@ -1,4 +1,4 @@
-// tests/fault/soak/queues.cpp - competing consumers that fail, give back, reject and die, parked messages that are put back
+// tests/fault/soak/queues.cpp - competing consumers that fail, give back, reject, dawdle and die, parked messages that are put back
 // by a redrive which dies in the middle and is repeated: nothing is lost, nothing comes twice unmarked.
 #include <signal.h>
 
@@ -25,6 +25,8 @@ const std::vector<loss::QueueRule> queues{
     {"release", {"loss.a.#", "loss.*.x"}, published, false, true, {}},
     {"mortal", {"loss.b.*", "loss.c.*"}, published, true, true, "dead"},
     {"grave", {"#"}, "dead", true, true, {}},
+    {"lonely", {"loss.c.#"}, published, true, true, {}},  // a single active consumer, and a redelivery time-out
+    {"narrow", {"loss.*.z"}, published, true, true, {}},  // what is over its limit parks
 };
 
 void declare(const loss::World& world) {
@@ -41,6 +43,14 @@ void declare(const loss::World& world) {
     spec.backoff_max = 50ms;
     spec.on_park = rule.holds_keys ? "hold" : "release";
     spec.dead_letter_exchange = rule.dead_letters;
+    if (rule.name == "lonely") {
+      spec.single_active = true;
+      spec.redelivery_timeout = 200ms;
+    }
+    if (rule.name == "narrow") {
+      spec.messages_max = 30;
+      spec.overflow = "park";
+    }
     model.declare(spec);
     for (const auto& pattern : rule.patterns)
       model.bind({rule.from, rule.name, {}, rule.from == published ? pattern : "", {}});
@@ -48,10 +58,12 @@ void declare(const loss::World& world) {
 }
 
 void start_consumers(loss::World& world, const std::string& prefix, bool harsh) {
-  const std::vector<std::pair<std::string, int>> crews{{"hold", 3}, {"release", 2}, {"mortal", 2}, {"grave", 1}};
+  const std::vector<std::pair<std::string, int>> crews{{"hold", 3},  {"release", 2}, {"mortal", 2},
+                                                       {"grave", 1}, {"lonely", 2},  {"narrow", 2}};
   for (const auto& [queue, count] : crews) {
     for (int i = 1; i <= count; ++i) {
       std::vector<std::string> arguments{"consumer", "--queue", queue, "--prefetch", i == 1 ? "32" : "4"};
+      if (queue == "lonely" && i == 2) arguments.insert(arguments.end(), {"--renew", "50"});
       // Behind the grave there is no other: what fails there parks there.
       if (harsh) arguments.emplace_back("--harsh");
       world.start(prefix + "-" + queue + "-" + std::to_string(i), std::move(arguments));

@@ -35,6 +35,7 @@ struct Options {
   bool slow = false;
   std::string queue;
   std::uint32_t prefetch = 16;
+  int renew = 0;
   bool harsh = false;
 };
 
@@ -126,6 +127,7 @@ class Producer {
     event.exchange = exchange;
     event.routingkey = std::string{"loss."} + "abc"[hash % 3] + '.' + "xyz"[hash / 8 % 3];
     event.sequence = sequence;
+    event.priority = static_cast<std::uint8_t>(hash >> 48U) % 4;
     event.partitionkey = "k" + std::to_string(hash / 64 % static_cast<std::uint64_t>(options_.keys));
     const auto body = body_of(id);
     event.datacontenttype = "text/plain";
@@ -254,7 +256,12 @@ int consume(const Options& options, std::stop_token stop) {
   history.write("consumer " + options.queue);
   Bus bus{bus_options(options)};
   std::mt19937_64 random{options.seed + static_cast<std::uint64_t>(history.run())};
-  bus.consume({options.queue, options.prefetch, false}, [&](const Event& event, const Delivery& delivery) {
+  ConsumeOptions from;
+  from.queue = options.queue;
+  from.prefetch = options.prefetch;
+  from.declare = false;
+  from.renew_every = std::chrono::milliseconds{options.renew};
+  bus.consume(from, [&](const Event& event, const Delivery& delivery) {
     const auto verdict = verdict_of(options, event, delivery);
     std::ostringstream line;
     line << "d " << event.offset() << ' ' << event.id() << ' ' << event.partitionkey() << ' ' << delivery.attempts
@@ -262,7 +269,9 @@ int consume(const Options& options, std::stop_token stop) {
          << ' ' << !has_its_body(event);
     history.write(line.str());
     if (random() % 200 == 0) std::this_thread::sleep_for(std::chrono::milliseconds{random() % 30});
-    return verdict;
+    // Longer than a redelivery time-out, if there is one.
+    if (options.harsh && random() % 1'000 == 0) std::this_thread::sleep_for(300ms);
+    return Settlement{verdict};
   });
   // A commit that takes its time: a kill finds events that were handled and not acknowledged, which must come again.
   bus.before_acknowledge([&] { std::this_thread::sleep_for(std::chrono::milliseconds{random() % 12}); });
@@ -286,6 +295,7 @@ int main_of(int argc, char** argv) {
   program.add_flag("--slow", options.slow);
   program.add_option("--queue", options.queue);
   program.add_option("--prefetch", options.prefetch);
+  program.add_option("--renew", options.renew, "Milliseconds");
   program.add_flag("--harsh", options.harsh);
   CLI11_PARSE(program, argc, argv);
   const auto stop = stop_on_signal();
