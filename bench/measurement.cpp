@@ -20,7 +20,7 @@ Latency percentiles(std::vector<std::uint64_t>& nanoseconds) {
 
 std::string to_json(const Measurement& measurement) {
   const auto& settings = measurement.settings;
-  const nlohmann::ordered_json json{
+  nlohmann::ordered_json json{
       {"bench", measurement.name},
       {"events", measurement.events},
       {"seconds", measurement.seconds},
@@ -35,13 +35,16 @@ std::string to_json(const Measurement& measurement) {
         {"window", settings.window},
         {"keys", settings.keys},
         {"sync", settings.sync ? "group" : "off"}}}};
+  for (const auto& [name, value] : measurement.figures) json["figures"][name] = value;
   return json.dump();
 }
 
 std::string to_text(const Measurement& measurement) {
-  return fmt::format("{:<24} {:>12.0f} events/s   p50 {:.3f} ms   p99 {:.3f} ms   ({} events in {:.2f} s)",
-                     measurement.name, measurement.per_second(), measurement.latency.p50 * 1e3,
-                     measurement.latency.p99 * 1e3, measurement.events, measurement.seconds);
+  std::string text = fmt::format("{:<24} {:>12.0f} events/s   p50 {:.3f} ms   p99 {:.3f} ms   ({} events in {:.2f} s)",
+                                 measurement.name, measurement.per_second(), measurement.latency.p50 * 1e3,
+                                 measurement.latency.p99 * 1e3, measurement.events, measurement.seconds);
+  for (const auto& [name, value] : measurement.figures) text += fmt::format("\n  {:<44} {:>14.3f}", name, value);
+  return text;
 }
 
 }  // namespace laban::bench

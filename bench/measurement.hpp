@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace laban::bench {
@@ -29,6 +30,7 @@ struct Measurement {
   double seconds = 0;
   Latency latency;
   Settings settings;
+  std::vector<std::pair<std::string, double>> figures;  // further ones, each with its unit in the name
 
   double per_second() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
 };

@@ -1,2 +1,2 @@
 target_sources(laban PRIVATE bench.cpp)
-target_link_libraries(laban PRIVATE laban_bench_bus laban_bench_engine laban_bench_routing)
+target_link_libraries(laban PRIVATE laban_bench_bus laban_bench_engine laban_bench_monitor laban_bench_routing)

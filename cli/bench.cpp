@@ -6,6 +6,7 @@
 
 #include "bench/bus_bench.hpp"
 #include "bench/engine_bench.hpp"
+#include "bench/monitor_bench.hpp"
 #include "bench/routing_bench.hpp"
 #include "cli/command.hpp"
 #include "laban/error.hpp"
@@ -29,11 +30,18 @@ bench::Measurement engine(const bench::Settings& wanted) {
   return measured;
 }
 
+bench::Measurement monitor(const bench::Settings& wanted) {
+  auto settings = wanted;
+  settings.keys = 1'000'000;
+  return bench::monitor(settings);
+}
+
 const std::map<std::string, Benchmark>& benchmarks() {
   static const std::map<std::string, Benchmark> all{
       {"pubsub", {bench::pubsub, 500'000, 10'000}},
       {"confirm", {bench::confirm, 500'000, 1'000}},
       {"engine", {engine, 5'000'000, 0}},
+      {"monitor", {monitor, 3'000'000, 0}},
       {"queue", {bench::queue, 500'000, 1'000}},
       {"routing", {[](const bench::Settings& settings) { return bench::routing(settings); }, 1'000'000, 0}},
   };

@@ -5,7 +5,6 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 
 #include "cli/command.hpp"
@@ -89,19 +88,25 @@ class Recording : public monitor::LogSink {
 };
 
 // Which event types a definition names, and who may say them.
-std::map<std::string, std::string> publishers_in(const std::string& file) {
+struct Named {
+  std::string id;  // empty where the file has several processes
+  std::map<std::string, std::string> publishers;
+};
+
+Named named_in(const std::string& file) {
   const auto definition = monitor::read_definition(std::filesystem::path{file});
   for (const auto& finding : definition.findings)
     if (finding.severity == monitor::Severity::error) throw Error(Errc::malformed, located(finding));
-  std::map<std::string, std::string> publishers;
+  Named named;
+  if (definition.models.size() == 1) named.id = definition.models.front().id;
   for (const auto& model : definition.models)
     for (const auto& node : model.nodes)
       for (const auto& type : node.types)
-        publishers.emplace(type, node.publishers.empty() ? std::string{} : node.publishers.front());
-  return publishers;
+        named.publishers.emplace(type, node.publishers.empty() ? std::string{} : node.publishers.front());
+  return named;
 }
 
-NewEvent event_of(const Recording& recording, const Recorded& recorded, const std::string& publisher,
+NewEvent event_of(const Recording& recording, const Recorded& recorded, const Named& named,
                   const std::string& exchange) {
   const std::string& trace = recording.trace(recorded);
   Fact<schema::Activity> fact{std::string_view{trace}};
@@ -113,7 +118,10 @@ NewEvent event_of(const Recording& recording, const Recorded& recorded, const st
   auto event = fact.event();
   event.type = event.routingkey = recorded.activity;
   event.subject = trace;
-  event.source = publisher;
+  const auto publisher = named.publishers.find(recorded.activity);
+  if (publisher != named.publishers.end()) event.source = publisher->second;
+  // So that a monitor judges what it would pass over on a bus: an activity that the definition lacks.
+  if (!named.id.empty()) event.headers.emplace_back("laban-definition", named.id);
   event.time = time;
   event.exchange = exchange;
   return event;
@@ -130,19 +138,12 @@ bool wait_until(std::chrono::steady_clock::time_point due, const std::stop_token
 }
 
 int play(const Settings& settings) {
-  const auto publishers = publishers_in(settings.definition);
+  const auto named = named_in(settings.definition);
   Recording recording;
   monitor::read_log(settings.log, settings.columns, recording);
   recording.put_in_order();
   if (settings.speed > 0 && !recording.has_times())
     throw Error(Errc::malformed, settings.log + " has events without a time: leave --speed out");
-
-  std::set<std::string> foreign;
-  for (const auto& event : recording.events())
-    if (!publishers.contains(event.activity)) foreign.insert(event.activity);
-  for (const auto& activity : foreign)
-    std::cerr << "laban play: " << settings.definition << " does not name '" << activity
-              << "': a monitor with this definition will not see it\n";
 
   BusOptions options;
   options.service = own_name;
@@ -169,8 +170,7 @@ int play(const Settings& settings) {
       const auto due = start + std::chrono::duration_cast<std::chrono::steady_clock::duration>(later / settings.speed);
       if (!wait_until(due, stop)) break;
     }
-    const auto publisher = publishers.find(event.activity);
-    bus.publish(event_of(recording, event, publisher == publishers.end() ? "" : publisher->second, settings.exchange));
+    bus.publish(event_of(recording, event, named, settings.exchange));
     if (++played % 1000 == 0 && show)
       std::cerr << '\r' << played << " of " << recording.events().size() << " events" << std::flush;
   }

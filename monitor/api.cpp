@@ -137,6 +137,8 @@ HttpResponse Api::definition(const HttpRequest& request) const {
   out["bpmn"] = entry->bpmn;
   out["source"] = entry->text;
   out["steps"] = json_steps(found, *entry);
+  out["edges"] = json_edges(found);
+  out["forecast"] = json_forecast_error(found);
   out["drawing"] = json_drawing(*entry);
   out["accepted"] = json_accepted(*at.counts, found.facts->id);
   return answer(out);
@@ -210,6 +212,7 @@ HttpResponse Api::instance(const HttpRequest& request) const {
   out["offset"] = at.counts->offset;
   out["run"] = name->run;
   out["key"] = name->key;
+  out["forecast"] = json_forecast(*at.counts->definitions[name->definition], stored->row, then);
   out["explanation"] = explain(*seen, entry->model, then - stored->row.last_event_at);
   Json events = Json::array();
   std::vector<std::uint64_t> offsets;

@@ -225,6 +225,43 @@ Json json_steps(const DefinitionCounts& counts, const CatalogueEntry& entry) {
   return out;
 }
 
+Json json_edges(const DefinitionCounts& counts) {
+  Json out = Json::array();
+  const auto& names = counts.facts->step_names;
+  for (const auto* edge : counts.forecast.edges()) {
+    if (edge->from >= names.size() || edge->to >= names.size()) continue;
+    out.push_back({{"from", names[edge->from]},
+                   {"to", names[edge->to]},
+                   {"count", edge->took.count()},
+                   {"durationSeconds", json_quantiles(edge->took)}});
+  }
+  return out;
+}
+
+Json json_forecast_error(const DefinitionCounts& counts) {
+  Json out = Json::array();
+  const char* const places[] = {"quarter", "half", "threeQuarters"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& error = counts.forecast.errors()[i];
+    if (error.samples == 0) continue;
+    const auto n = static_cast<double>(error.samples);
+    out.push_back({{"at", places[i]},
+                   {"samples", error.samples},
+                   {"meanErrorSeconds", error.absolute / n},
+                   {"naiveErrorSeconds", error.naive / n}});
+  }
+  return out;
+}
+
+Json json_forecast(const DefinitionCounts& counts, const InstanceRow& row, Time now) {
+  if (!is_live(row.bucket.state) || row.steps.empty()) return nullptr;
+  const auto said = counts.forecast.remaining(row.steps.back(), std::max(now - row.step_since, Time::duration{0}));
+  if (!said) return nullptr;
+  return {{"endsAt", json_time(now + said->left)},
+          {"remainingSeconds", std::chrono::duration<double>(said->left).count()},
+          {"samples", said->samples}};
+}
+
 Json json_row(const InstanceRow& row, const std::string& id, const DefinitionFacts& facts) {
   Json flags = Json::array();
   if ((row.bucket.flags & flag_stuck) != 0) flags.push_back("stuck");

@@ -23,6 +23,10 @@ Json json_verdicts(const Statistics& statistics);
 Json json_definition(const DefinitionCounts& counts);
 Json json_drawing(const CatalogueEntry& entry);
 Json json_steps(const DefinitionCounts& counts, const CatalogueEntry& entry);
+Json json_edges(const DefinitionCounts& counts);           // how long from one step to the next
+Json json_forecast_error(const DefinitionCounts& counts);  // of the ends that were forecast
+// When a live instance will end, by those before it; null where too little is known.
+Json json_forecast(const DefinitionCounts& counts, const InstanceRow& row, Time now);
 // `id` by the rule of the contract.
 Json json_row(const InstanceRow& row, const std::string& id, const DefinitionFacts& facts);
 Json json_deviation(const Deviation& deviation);

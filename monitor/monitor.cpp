@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "laban/error.hpp"
+#include "monitor/ahead.hpp"
 #include "monitor/api.hpp"
 #include "monitor/edge/bus/feed.hpp"
 #include "monitor/edge/metrics/metrics.hpp"
@@ -92,6 +93,7 @@ struct Monitor::Impl : FeedListener {
   std::unique_ptr<Api> api;
   std::unique_ptr<ChangeStream> stream;
   std::unique_ptr<Witness> witness;
+  std::unique_ptr<Ahead> ahead;
   std::unique_ptr<Feed> feed;
 
   // Of the feed thread.
@@ -127,6 +129,7 @@ Monitor::Impl::Impl(MonitorOptions given)
   for (const auto& line : witness->accept(definitions.accepted)) say(line);
   witness->commit();
   board.put(witness->publish({}));
+  ahead = std::make_unique<Ahead>(*witness);
   feed = std::make_unique<Feed>(options.hub, witness->offset(), *this, options.decoder);
   serve();
   thread = std::jthread([this](std::stop_token stop) {
@@ -212,20 +215,12 @@ void Monitor::Impl::on_event(const Observation& event, const EventAttributes& at
   check_log();
   if (!witness->dirty()) oldest_pending = Clock::now();
   ++events;
-  EventSummary summary{event.offset,
-                       std::string(attributes.id),
-                       std::string(event.type),
-                       std::string(event.source),
-                       std::string(attributes.causation),
-                       attributes.time,
-                       event.time,
-                       no_index,
-                       std::string(attributes.subject)};
-  witness->observe(event, std::move(summary));
+  ahead->add(event, attributes);
   if (witness->pending() >= batch_events_max) commit();
 }
 
 void Monitor::Impl::on_gap(std::uint64_t from, std::uint64_t to) {
+  ahead->flush();
   check_log();
   say("events " + std::to_string(from) + " to " + std::to_string(to) +
       " are lost: the hub's log no longer has them; instances that lived then may become incomplete");
@@ -247,6 +242,7 @@ void Monitor::Impl::follow(const std::stop_token& stop) {
 
 void Monitor::Impl::step() {
   feed->poll(poll_wait);
+  ahead->flush();
   check_log();
   const FeedState state = feed->state();
   const auto now = Clock::now();

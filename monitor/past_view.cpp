@@ -57,6 +57,12 @@ class PastView : public StoreView {
     return out;
   }
 
+  void each_event(const std::function<void(const InstanceName&, const EventSummary&)>& visit) const override {
+    store_->each_event([&](const InstanceName& name, const EventSummary& event) {
+      if (event.offset <= instant_->offset) visit(name, event);
+    });
+  }
+
   std::vector<LogEntry> log() const override {
     auto out = store_->log();
     std::erase_if(out, [&](const LogEntry& entry) { return entry.after_offset > instant_->offset; });

@@ -44,6 +44,7 @@ std::string encode(const ServiceSeen& service) {
     out.text(reaction.type);
     out.text(bytes);
   }
+  service.sequences.save([&](std::uint64_t number) { out.number(number); });
   return out.take();
 }
 
@@ -64,42 +65,45 @@ bool decode(std::string_view bytes, ServiceSeen& service) {
     std::string_view took = in.text();
     if (!reaction.took.restore(took)) return false;
   }
-  return in.good();
+  if (in.good() && in.rest().empty()) return true;  // of a release that did not look at numbers
+  return service.sequences.restore([&] { return in.number(); }) && in.good();
 }
 
 }  // namespace
 
-void Services::observe(std::string_view source, std::string_view type, std::string_view id, std::string_view causation,
-                       Time recorded) {
+bool Services::observe(std::string_view source, std::string_view type, std::string_view id, std::string_view causation,
+                       Time recorded, std::uint64_t sequence) {
   dirty_ = true;
+  const Cause* cause = nullptr;
+  if (!causation.empty()) {
+    const auto found = cause_at_.find(hash_of(causation));
+    if (found != cause_at_.end()) cause = &causes_[found->second];
+    unmatched_ += cause == nullptr ? 1 : 0;
+  }
+  if (!heard(source, type, id, recorded, sequence, cause)) ++omitted_;
+  return causation.empty() || cause != nullptr;
+}
+
+// False where the limits leave something of it uncounted.
+bool Services::heard(std::string_view source, std::string_view type, std::string_view id, Time recorded,
+                     std::uint64_t sequence, const Cause* cause) {
   auto found = by_id_.find(source);
   if (found == by_id_.end()) {
-    if (entries_.size() == services_max) {
-      ++omitted_;
-      return;
-    }
+    if (entries_.size() == services_max) return false;
     found = by_id_.emplace(source, static_cast<std::uint16_t>(entries_.size())).first;
     entries_.push_back(std::make_unique<Entry>());
     entries_.back()->now.id = source;
+    if (unsure_) entries_.back()->now.sequences.unsure();
   }
   Entry& entry = *entries_[found->second];
   entry.dirty = true;
   ++entry.now.events;
+  entry.now.sequences.observe(sequence);
   entry.now.last_heard = std::max(entry.now.last_heard, recorded);
-  if (!causation.empty()) {
-    const auto cause = cause_at_.find(hash_of(causation));
-    if (cause == cause_at_.end()) {
-      ++unmatched_;
-    } else {
-      react(entry, causes_[cause->second], recorded);
-    }
-  }
+  if (cause != nullptr) react(entry, *cause, recorded);
   auto published = entry.published.find(type);
   if (published == entry.published.end()) {
-    if (published_ == published_max) {
-      ++omitted_;
-      return;
-    }
+    if (published_ == published_max) return false;
     ++published_;
     published = entry.published.emplace(type, static_cast<std::uint16_t>(entry.now.published.size())).first;
     entry.now.published.push_back({std::string(type), 0, {}});
@@ -108,6 +112,15 @@ void Services::observe(std::string_view source, std::string_view type, std::stri
   ++said.count;
   said.last_at = std::max(said.last_at, recorded);
   remember({hash_of(id), recorded, found->second, published->second});
+  return true;
+}
+
+void Services::note_gap() {
+  unsure_ = dirty_ = true;
+  for (auto& entry : entries_) {
+    entry->now.sequences.unsure();
+    entry->dirty = true;
+  }
 }
 
 void Services::react(Entry& entry, const Cause& cause, Time recorded) {
@@ -169,6 +182,7 @@ void Services::save(StoreBatch& batch) {
   store::Writer totals;
   totals.number(omitted_);
   totals.number(unmatched_);
+  totals.number(unsure_ ? 1 : 0);
   batch.put_part(totals_part, totals.take());
   publish();
 }
@@ -210,6 +224,7 @@ void Services::load(const Store& store) {
     omitted_ = in.number();
     unmatched_ = in.number();
     if (!in.good()) throw damaged();
+    unsure_ = !in.rest().empty() && in.number() != 0;
   });
   store.each_part(causes_part, [&](std::string_view name, std::string_view bytes) {
     if (name.size() != causes_part.size() + 8) throw damaged();

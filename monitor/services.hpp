@@ -16,6 +16,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "monitor/core/hash.hpp"
+#include "monitor/core/sequence_gaps.hpp"
 #include "monitor/core/statistics.hpp"
 #include "monitor/edge/history/store.hpp"
 
@@ -38,6 +39,7 @@ struct ServiceSeen {
   Time last_heard{};
   std::vector<Published> published;
   std::vector<Reaction> reactions;
+  SequenceGaps sequences;  // which of its events never came
 };
 
 struct ServicesSeen {
@@ -54,9 +56,11 @@ class Services {
   static constexpr std::size_t causes_max = 256 * 1024;
 
   void load(const Store& store);
-  // Each event once, in the bus's order; times are the hub's.
-  void observe(std::string_view source, std::string_view type, std::string_view id, std::string_view causation,
-               Time recorded);
+  // Each event once, in the bus's order; times are the hub's. False: it names a cause that is not known.
+  bool observe(std::string_view source, std::string_view type, std::string_view id, std::string_view causation,
+               Time recorded, std::uint64_t sequence = 0);
+  // Events have passed unseen: what numbers are missing across that is nobody's loss.
+  void note_gap();
   void save(StoreBatch& batch);
   // As of the last save().
   std::shared_ptr<const ServicesSeen> seen() const { return seen_; }
@@ -76,6 +80,8 @@ class Services {
     bool dirty = false;
   };
 
+  bool heard(std::string_view source, std::string_view type, std::string_view id, Time recorded, std::uint64_t sequence,
+             const Cause* cause);
   void react(Entry& entry, const Cause& cause, Time recorded);
   void remember(const Cause& cause);
   void publish();
@@ -84,6 +90,7 @@ class Services {
   absl::flat_hash_map<std::string, std::uint16_t, BytesHash, BytesEqual> by_id_;
   std::size_t published_ = 0;
   std::size_t reactions_ = 0;
+  bool unsure_ = false;  // what is heard of for the first time may have begun before
   std::uint64_t omitted_ = 0;
   std::uint64_t unmatched_ = 0;
   std::vector<Cause> causes_;  // a ring: number n is at n % causes_max

@@ -9,12 +9,15 @@
 #include "laban/error.hpp"
 #include "monitor/core/byte_codec.hpp"
 #include "monitor/core/soundness.hpp"
+#include "monitor/edge/history/encoding.hpp"
 #include "monitor/witness_fold.hpp"
 
 namespace laban::monitor {
 namespace {
 
 constexpr std::size_t changed_max = 200;
+constexpr const char* missing_part = "missing-causes";
+const std::string forecast_part = "forecast ";
 
 }  // namespace
 
@@ -144,6 +147,19 @@ void Witness::Fold::load() {
     return std::nullopt;
   });
   services.load(store);
+  for (auto& entry : entries) {
+    for (const auto n : tracker.totals(entry.facts->index).ended) entry.ended += n;
+    const std::string part = forecast_part + std::to_string(entry.facts->index);
+    store.each_part(part, [&](std::string_view name, std::string_view bytes) {
+      if (name == part && !entry.forecast.restore(bytes))
+        throw Error(Errc::storage, "the store's forecasts of " + entry.facts->id +
+                                       " cannot be read: the store is damaged, move it away");
+    });
+  }
+  store.each_part(missing_part, [&](std::string_view, std::string_view bytes) {
+    store::Reader in(bytes);
+    while (in.good() && !in.rest().empty()) missing.add(in.number());
+  });
   view = store.view();
 }
 
@@ -181,24 +197,47 @@ void Witness::Fold::apply(const Change& change, const EventSummary* event, std::
   if (!change.event || event == nullptr) return;
   if (change.step != no_index) {
     ++entry.statistics.passed[change.step];
-    if (!change.started) entry.statistics.step_duration[change.step].add(change.step_took);
+    if (!change.started && !change.anew) entry.statistics.step_duration[change.step].add(change.step_took);
   }
   PendingEvent pending{change.instance, *event};
   pending.summary.step = change.step;
   events.push_back(std::move(pending));
+  if (!change.started && !change.anew && change.step != no_index && change.previous_step != no_index)
+    entry.forecast.pass(change.previous_step, change.step, change.step_took);
+  if (change.ended) learn_end(change);
 }
 
 void Witness::observe(const Observation& event, EventSummary&& summary) {
   Fold& fold = *fold_;
-  if (event.offset > fold.head.offset)
-    fold.services.observe(event.source, event.type, summary.id, summary.causation, event.time);
+  const bool knows_cause =
+      event.offset <= fold.head.offset ||
+      fold.services.observe(event.source, event.type, summary.id, summary.causation, event.time, event.sequence);
   fold.changes.clear();
   fold.tracker.observe(event, fold.changes);
   for (const auto& change : fold.changes) fold.apply(change, &summary, event.offset, event.time);
+  // A cause that comes after what it caused: those instances are followed anew, in the order of causes.
+  if (!knows_cause) {
+    fold.missing.add(summary.causation);
+    fold.missing_moved = true;
+  }
+  if (!fold.missing.empty() && fold.missing.has(summary.id)) {
+    std::vector<InstanceIndex> touched;
+    for (const auto& change : fold.changes)
+      if (change.event && std::find(touched.begin(), touched.end(), change.instance) == touched.end())
+        touched.push_back(change.instance);
+    for (const auto instance : touched) fold.rewind(instance, event);
+  }
   if (event.offset > fold.head.offset) fold.head.offset = event.offset;
   fold.head.last_event_at = std::max(fold.head.last_event_at, event.time);
   ++fold.observed;
   fold.moved = true;
+}
+
+void Witness::expect(std::span<const Observation> events) const {
+  fold_->tracker.expect(events);
+}
+bool Witness::reads_fields() const {
+  return fold_->tracker.reads_fields();
 }
 
 void Witness::advance(Time now) {
@@ -212,6 +251,7 @@ void Witness::advance(Time now) {
 
 void Witness::gap(std::uint64_t from, std::uint64_t to) {
   fold_->tracker.note_gap();
+  fold_->services.note_gap();
   fold_->head.gaps += to - from + 1;
   fold_->lost.push_back({fold_->head.offset, to - from + 1});
   fold_->log.push_back({LogEntry::Kind::gap, fold_->head.offset, {}, 0, from, to});
@@ -337,9 +377,16 @@ void Witness::commit() {
     fold.accepted_changed = false;
   }
   for (auto& entry : fold.entries) {
-    if (entry.dirty) batch->put_statistics(entry.facts->index, entry.statistics.save());
+    if (!entry.dirty) continue;
+    batch->put_statistics(entry.facts->index, entry.statistics.save());
+    batch->put_part(forecast_part + std::to_string(entry.facts->index), entry.forecast.save());
   }
   fold.services.save(*batch);
+  if (std::exchange(fold.missing_moved, false)) {
+    store::Writer out;
+    fold.missing.each([&](std::uint64_t hash) { out.number(hash); });
+    batch->put_part(missing_part, out.take());
+  }
   batch->put_totals(fold.tracker.save_totals());
   for (const auto& entry : fold.log) batch->add_log(entry);
   for (const auto& block : fold.journal.take()) batch->add_changes(block);
@@ -375,6 +422,7 @@ void Witness::commit() {
     counts->totals = fold.tracker.totals(entry.facts->index);
     counts->statistics = entry.statistics;
     counts->removed = entry.removed;
+    counts->forecast = entry.forecast;
     entry.counts = std::move(counts);
     entry.dirty = false;
   }
@@ -424,6 +472,8 @@ Published Witness::publish(const Observing& observing) {
   for (const auto& entry : fold.entries) {
     if (entry.counts) counts->definitions.push_back(entry.counts);
   }
+  for (const auto& service : fold.services.seen()->services)
+    counts->missing.emplace_back(service->id, service->sequences.missing());
   return {std::move(counts), fold.view, fold.services.seen()};
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ class Witness {
   void follows(std::uint64_t log_id, std::uint32_t generation);
 
   void observe(const Observation& event, EventSummary&& summary);
+  // These come next, one by one: what they touch is fetched from memory meanwhile.
+  void expect(std::span<const Observation> events) const;
+  bool reads_fields() const;  // some definition finds its instances by a payload field
   void advance(Time now);
   void gap(std::uint64_t from, std::uint64_t to);
   // Everything up to here was seen, also what no definition has in scope.

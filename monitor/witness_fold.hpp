@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/core/missing_causes.hpp"
 #include "monitor/edge/history/changes.hpp"
 #include "monitor/witness.hpp"
 
@@ -39,6 +40,8 @@ struct Witness::Fold {
     std::shared_ptr<DefinitionFacts> facts;
     StoredDefinition stored;
     Statistics statistics;
+    Forecast forecast;
+    std::uint64_t ended = 0;             // ever
     std::vector<std::uint64_t> removed;  // as Statistics::cells
     bool dirty = true;
     std::shared_ptr<const DefinitionCounts> counts;
@@ -70,6 +73,8 @@ struct Witness::Fold {
   std::uint64_t commits = 0;
   std::shared_ptr<const StoreView> view;
   Services services;
+  MissingCauses missing;
+  bool missing_moved = false;
 
   // What is remembered of the past, until the next commit.
   struct Ended {
@@ -97,6 +102,9 @@ struct Witness::Fold {
   Kept& kept_of(InstanceIndex instance);
   void touch(InstanceIndex instance);
   void apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time);
+  void rewind(InstanceIndex instance, const Observation& cause);
+  std::vector<EventSummary> all_events(InstanceIndex instance, const InstanceName& name) const;
+  void learn_end(const Change& change);
   void record(const Change& change, std::uint64_t offset, Time time);
   Ended ended_view(InstanceIndex instance) const;
   std::span<const PendingEvent> events_of(InstanceIndex instance) const;

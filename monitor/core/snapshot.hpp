@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "monitor/core/acceptance.hpp"
+#include "monitor/core/forecast.hpp"
 #include "monitor/core/statistics.hpp"
 #include "monitor/core/tracker.hpp"
 
@@ -34,6 +35,7 @@ struct DefinitionCounts {
   Totals totals;
   Statistics statistics;
   std::vector<std::uint64_t> removed;  // as Statistics::cells: ended instances that retention took; empty where none
+  Forecast forecast;
 };
 
 struct Snapshot {
@@ -42,7 +44,8 @@ struct Snapshot {
   std::uint64_t head = 0;  // the newest event that the hub is known to have, at least `offset`
   Time last_event_at{};
   Time hub_time{};
-  std::uint64_t gaps = 0;  // events that were lost for good
+  std::uint64_t gaps = 0;                                      // events that were lost for good
+  std::vector<std::pair<std::string, std::uint64_t>> missing;  // by publisher: numbered by it, and never come
   std::uint64_t out_of_scope = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t malformed = 0;

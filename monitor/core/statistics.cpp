@@ -56,6 +56,17 @@ void DurationHistogram::add(std::chrono::nanoseconds duration) {
   sum_seconds_ += seconds;
 }
 
+void DurationHistogram::remove(std::chrono::nanoseconds duration) {
+  const double seconds = std::max(0.0, std::chrono::duration<double>(duration).count());
+  const auto& table = bound_seconds();
+  auto& bucket =
+      buckets_[static_cast<std::size_t>(std::lower_bound(table.begin(), table.end(), seconds) - table.begin())];
+  if (bucket == 0) return;
+  --bucket;
+  --count_;
+  sum_seconds_ = count_ == 0 ? 0 : sum_seconds_ - seconds;
+}
+
 std::uint64_t DurationHistogram::at_most(int tenths_of_decade) const {
   const int last = tenths_of_decade - lowest_decade * bounds_a_decade;
   std::uint64_t out = 0;

@@ -23,6 +23,7 @@ class DurationHistogram {
   static constexpr std::size_t bounds = 101;  // 1 ms ... 10,000,000 s
 
   void add(std::chrono::nanoseconds duration);
+  void remove(std::chrono::nanoseconds duration);  // one that was added
   std::uint64_t count() const { return count_; }
   double sum_seconds() const { return sum_seconds_; }
   // How many lasted at most 10^(tenths/10) seconds.

@@ -1,8 +1,7 @@
-// monitor/core/tracker.cpp - events to instances, and what others read of them.
+// monitor/core/tracker.cpp - events to instances, and what changes with them.
 #include "monitor/core/tracker.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "monitor/core/topic.hpp"
 #include "monitor/core/tracker_fold.hpp"
@@ -87,121 +86,8 @@ void Tracker::note_gap() {
     if (fold.hot(slot).used && is_live(fold.hot(slot).phase)) fold.hot(slot).lived_across_gap = true;
 }
 
-// --- instances and keys
-
-std::string_view Tracker::Fold::key(InstanceIndex slot) const {
-  const Hot& one = hot(slot);
-  if (one.key_length <= Hot::inline_key) return {one.key, one.key_length};
-  return extras[cold(slot).extras]->key;
-}
-
-InstanceIndex Tracker::Fold::find(std::uint32_t family, std::string_view wanted, std::uint64_t key_hash) const {
-  return table.find(key_hash, [&](InstanceIndex slot) {
-    return tracked[hot(slot).definition].family == family && key(slot) == wanted;
-  });
-}
-
-InstanceIndex Tracker::Fold::add(DefinitionIndex definition, std::string_view wanted) {
-  InstanceIndex slot = slots;
-  if (!free_slots.empty()) {
-    slot = free_slots.back();
-    free_slots.pop_back();
-  } else {
-    if (slots % chunk_size == 0) {
-      hot_chunks.emplace_back(new Hot[chunk_size]);
-      cold_chunks.emplace_back(new Cold[chunk_size]);
-    }
-    ++slots;
-  }
-  hot(slot) = Hot{};
-  cold(slot) = Cold{};
-  Hot& one = hot(slot);
-  one.used = true;
-  one.definition = definition;
-  if (wanted.size() <= Hot::inline_key) {
-    one.key_length = static_cast<std::uint16_t>(wanted.size());
-    if (!wanted.empty()) std::memcpy(one.key, wanted.data(), wanted.size());
-  } else {
-    one.key_length = 0xffff;
-    more(slot).key = wanted;
-  }
-  if (tracked[definition].definition->labels() > 64)
-    more(slot).seen.resize((tracked[definition].definition->labels() + 63) / 64);
-  ++count;
-  return slot;
-}
-
-void Tracker::Fold::remove(InstanceIndex slot) {
-  const std::uint64_t key_hash = hash(tracked[hot(slot).definition].family, key(slot));
-  table.erase(key_hash, slot);
-  if (cold(slot).extras != no_index) {
-    free_extras.push_back(cold(slot).extras);
-    extras[cold(slot).extras].reset();
-  }
-  hot(slot) = Hot{};
-  cold(slot) = Cold{};
-  free_slots.push_back(slot);
-  --count;
-}
-
-Extras& Tracker::Fold::more(InstanceIndex slot) {
-  std::uint32_t& index = cold(slot).extras;
-  if (index == no_index) {
-    if (free_extras.empty()) {
-      index = static_cast<std::uint32_t>(extras.size());
-      extras.emplace_back();
-    } else {
-      index = free_extras.back();
-      free_extras.pop_back();
-    }
-    extras[index] = std::make_unique<Extras>();
-    hot(slot).has_extras = true;
-  }
-  return *extras[index];
-}
-
-const Extras* Tracker::Fold::extra(InstanceIndex slot) const {
-  return hot(slot).has_extras ? extras[cold(slot).extras].get() : nullptr;
-}
-
-SeenLabels Tracker::Fold::seen(InstanceIndex slot) {
-  if (tracked[hot(slot).definition].definition->labels() > 64) return SeenLabels(more(slot).seen.data());
-  return SeenLabels(&cold(slot).seen);
-}
-
-bool Tracker::Fold::has_seen(InstanceIndex slot, std::uint32_t label) const {
-  const Extras* more = extra(slot);
-  const std::uint64_t word = more != nullptr && !more->seen.empty() ? more->seen[label / 64] : cold(slot).seen;
-  return word >> (label % 64) & 1;
-}
-
-Position Tracker::Fold::take_position(InstanceIndex slot) {
-  const Hot& one = hot(slot);
-  Position position;
-  position.state = one.state;
-  position.step = one.step;
-  position.last = one.last;
-  position.events = one.events;
-  position.incomplete = one.incomplete;
-  if (one.has_extras) position.doubt = std::move(extras[cold(slot).extras]->doubt);
-  return position;
-}
-
-void Tracker::Fold::put_position(InstanceIndex slot, Position&& position) {
-  Hot& one = hot(slot);
-  one.state = position.state;
-  one.step = position.step;
-  one.last = position.last;
-  one.events = position.events;
-  one.incomplete = position.incomplete;
-  if (position.used_excuse) one.lived_across_gap = false;
-  if (position.doubt) more(slot).doubt = std::move(position.doubt);
-}
-
-// --- events
-
 bool Tracker::Fold::in_scope(const Tracked& one, const Observation& event) const {
-  if (options.everything_in_scope) return true;
+  if (options.everything_in_scope || event.definition == one.definition->id()) return true;
   const ProcessModel& model = one.definition->model();
   if (!model.scope_exchange.empty() && model.scope_exchange != event.exchange) return false;
   if (model.scope_patterns.empty()) return one.definition->meaning(event.type, event.source).symbol != no_symbol;
@@ -218,7 +104,7 @@ DefinitionIndex Tracker::Fold::active_version(std::uint32_t family) const {
 
 void Tracker::observe(const Observation& event, std::vector<Change>& changes) {
   Fold& fold = *fold_;
-  if (event.offset != 0) {
+  if (event.offset != 0 && !(event.late && event.offset <= fold.last_offset)) {
     if (event.offset <= fold.last_offset) {
       ++fold.duplicates;
       return;
@@ -234,6 +120,10 @@ void Tracker::observe(const Observation& event, std::vector<Change>& changes) {
     if (found == fold.families_of_type.end() ||
         std::find(found->second.begin(), found->second.end(), family) == found->second.end())
       fold.observe_family(family, event, changes);
+  if (!event.definition.empty() && changes.size() == before) {
+    for (std::uint32_t family = 0; family < fold.families.size(); ++family)
+      if (fold.families[family].id == event.definition) fold.observe_family(family, event, changes);
+  }
   if (changes.size() == before) ++fold.out_of_scope;
 }
 
@@ -244,6 +134,15 @@ void Tracker::observe(std::span<const Observation> events, std::vector<Change>& 
     fold_->fetch_ahead(some);
     for (const Observation& event : some) observe(event, changes);
   }
+}
+
+void Tracker::expect(std::span<const Observation> events) const {
+  fold_->fetch_ahead(events);
+}
+
+bool Tracker::reads_fields() const {
+  return std::any_of(fold_->tracked.begin(), fold_->tracked.end(),
+                     [](const Tracked& one) { return !one.definition->model().correlation.empty(); });
 }
 
 // Two passes, so that the misses of the table overlap, and then those of the records.
@@ -264,7 +163,6 @@ void Tracker::Fold::fetch_ahead(std::span<const Observation> events) const {
     if (slot == KeyTable::none) continue;
     __builtin_prefetch(&hot(slot));
     __builtin_prefetch(&cold(slot));
-    __builtin_prefetch(reinterpret_cast<const char*>(&cold(slot)) + 63);
   }
 }
 
@@ -309,7 +207,7 @@ void Tracker::Fold::observe_key(std::uint32_t family, std::string_view wanted, c
   const DefinitionIndex version = active_version(family);
   if (version == 0xffff || !in_scope(tracked[version], event)) return;
   const Meaning meaning = tracked[version].definition->meaning(event.type, event.source);
-  if (meaning.symbol == no_symbol && !options.everything_in_scope) return;
+  if (meaning.symbol == no_symbol && !options.everything_in_scope && event.definition.empty()) return;
   slot = begin(version, wanted, event);
   table.insert(hash(family, wanted), slot);
   apply(slot, event, meaning, true, changes);
@@ -325,21 +223,28 @@ InstanceIndex Tracker::Fold::begin(DefinitionIndex definition, std::string_view 
 
 void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning meaning, bool started,
                           std::vector<Change>& changes) {
-  Change change = snapshot(slot);
-  const unsigned owed_before = owed(slot);
+  // To the nanosecond, whatever the timers' grain: what the silence before this event has settled is settled.
+  if (!started && event.time - cold(slot).last_event_at >= std::min(options.lateness, options.quiet_end))
+    pass_silence(slot, event.time, changes);
+  const bool again = anew.has_value();
+  Change change = again ? anew->before : snapshot(slot);
+  const unsigned owed_before = again ? anew->owed : owed(slot);
+  anew.reset();
   Hot& one = hot(slot);
   Cold& rest = cold(slot);
   Tracked& of = tracked[one.definition];
   const bool was_live = is_live(one.phase);
   const StateId state_before = one.state;
   const Time last_event = rest.last_event_at;
-  if (!started && was_live) learn(one.definition, one.state, event.time - last_event);
+  if (!started && was_live && !refolding) learn(one.definition, one.state, event.time - last_event);
 
   const Follower follow = follower(one.definition);
   Position position = take_position(slot);
   const bool excused = one.lived_across_gap || (started && one.began_after_gap);
   const StepIndex matched = follow.observe(position, seen(slot), {meaning, event.type, event.offset, excused});
-  change.started = started;
+  change.started = started && !again;
+  change.anew = again;
+  if (again) change.previous_step = no_index;
   change.step = matched;
   change.step_took = started ? std::chrono::nanoseconds{0} : event.time - last_event;
   const Outlook& outlook = of.definition->automaton().outlook(position.state);
@@ -354,7 +259,7 @@ void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning 
   rest.last_event_at = event.time;
   rest.last_offset = event.offset;
   ++of.totals.events;
-  if (of.has_deadlines) note_waiting(slot, started ? no_state : state_before, matched, event.time);
+  if (of.has_deadlines) note_waiting(slot, matched, event.time);
   if (was_live || one.state != state_before) one.phase = phase_after(slot, outlook, false);
   if (is_live(one.phase) && one.has_extras) more(slot).ended_at.reset();
   one.flags = flags_at(slot, std::max(now, event.time));
@@ -421,10 +326,18 @@ void Tracker::Fold::finish(Change& change, unsigned owed_before, std::vector<Cha
   const bool was_live = change.started || is_live(change.before), lives = is_live(change.after);
   change.ended = was_live && !lives;
   change.reopened = !was_live && lives;
+  if (change.anew) {
+    change.ended = !lives;
+    change.reopened = false;
+  }
+  const bool ended_anew =  // opened again and ended at once
+      !change.anew && !was_live && !lives && change.before != change.after;
+  change.ended |= ended_anew;
+  if (change.reopened || ended_anew) ++more(slot).reopened[static_cast<std::size_t>(change.before)];
   if (change.ended) change.took = cold(slot).last_event_at - cold(slot).started_at;
 
   Totals& totals = tracked[change.definition].totals;
-  totals.started += change.started || change.reopened ? 1 : 0;
+  totals.started += change.started || change.reopened || ended_anew ? 1 : 0;
   if (!change.started) {
     --totals.instances[static_cast<std::size_t>(change.before)];
     --totals.verdict[static_cast<std::size_t>(change.verdict_before)];
@@ -442,100 +355,6 @@ void Tracker::Fold::finish(Change& change, unsigned owed_before, std::vector<Cha
   const bool nothing = !change.event && change.settled.empty() && change.before == change.after &&
                        change.flags_before == change.flags && change.verdict_before == change.verdict;
   if (!nothing) changes.push_back(std::move(change));
-}
-
-// --- reading
-
-std::size_t Tracker::size() const {
-  return fold_->count;
-}
-
-InstanceIndex Tracker::find(DefinitionIndex definition, std::string_view key) const {
-  const std::uint32_t family = fold_->tracked[definition].family;
-  const InstanceIndex slot = fold_->find(family, key, fold_->hash(family, key));
-  return slot != no_instance && fold_->hot(slot).definition == definition ? slot : no_instance;
-}
-
-InstanceState Tracker::state(InstanceIndex instance) const {
-  return fold_->hot(instance).phase;
-}
-
-std::string_view Tracker::key(InstanceIndex instance) const {
-  return fold_->key(instance);
-}
-std::uint32_t Tracker::run(InstanceIndex instance) const {
-  return fold_->cold(instance).run;
-}
-StepIndex Tracker::step(InstanceIndex instance) const {
-  return fold_->hot(instance).step;
-}
-
-void Tracker::each(const std::function<void(InstanceIndex)>& visit) const {
-  for (InstanceIndex slot = 0; slot < fold_->slots; ++slot)
-    if (fold_->hot(slot).used) visit(slot);
-}
-
-const Totals& Tracker::totals(DefinitionIndex definition) const {
-  return fold_->tracked[definition].totals;
-}
-std::uint64_t Tracker::duplicates() const {
-  return fold_->duplicates;
-}
-std::uint64_t Tracker::out_of_scope() const {
-  return fold_->out_of_scope;
-}
-std::uint64_t Tracker::offset() const {
-  return fold_->last_offset;
-}
-
-InstanceView Tracker::view(InstanceIndex instance) const {
-  Fold& fold = *fold_;
-  const Hot& one = fold.hot(instance);
-  const Cold& rest = fold.cold(instance);
-  const Extras* more = fold.extra(instance);
-  Tracked& of = fold.tracked[one.definition];
-  Definition& definition = *of.definition;
-  InstanceView view;
-  view.key = fold.key(instance);
-  view.definition = one.definition;
-  view.run = rest.run;
-  view.id = view.key;
-  bool shared = rest.run > 1;
-  for (std::uint32_t family = 0; family < fold.families.size() && !shared; ++family)
-    shared = family != of.family && fold.find(family, view.key, fold.hash(family, view.key)) != no_instance;
-  if (shared) view.id = definition.id() + ':' + view.key;
-  if (rest.run > 1) view.id += '~' + std::to_string(rest.run);
-  view.state = one.phase;
-  view.verdict = fold.verdict(instance);
-  view.flags = one.flags;
-  if (one.step != no_index) view.steps.push_back(definition.steps()[one.step].name);
-  for (StepIndex step : definition.automaton().outlook(one.state).expected)
-    view.expected.push_back(definition.steps()[step].name);
-  view.events = one.events;
-  view.started_at = rest.started_at;
-  view.last_event_at = rest.last_event_at;
-  view.step_since = more != nullptr && more->step_since ? *more->step_since : rest.last_event_at;
-  if (!is_live(one.phase)) view.ended_at = more != nullptr && more->ended_at ? *more->ended_at : rest.last_event_at;
-  view.first_offset = rest.first_offset;
-  view.last_offset = rest.last_offset;
-  Position position = fold.take_position(instance);
-  view.deviations = fold.follower(one.definition).deviations(position);
-  fold.put_position(instance, std::move(position));
-  for (std::uint32_t label = 0; definition.compensates() && label < definition.labels(); ++label) {
-    const std::uint32_t undo = definition.undone_by(label);
-    if (undo == no_index || !fold.has_seen(instance, label)) continue;
-    view.done.push_back(definition.label(label));
-    if (fold.has_seen(instance, undo))
-      view.undone.push_back(definition.label(label));
-    else if (one.phase == InstanceState::compensating || one.phase == InstanceState::failed)
-      view.owed.push_back(definition.label(label));
-  }
-  view.approximate = definition.automaton().approximate();
-  return view;
-}
-
-void Tracker::forget(InstanceIndex instance) {
-  fold_->remove(instance);
 }
 
 }  // namespace laban::monitor

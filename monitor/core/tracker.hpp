@@ -37,6 +37,10 @@ struct Observation {
   std::string_view routing_key;
   std::uint64_t offset = 0;  // dense on a bus, ascending; an offset that was seen before is a duplicate and is dropped
   Time time{};
+  std::uint64_t sequence = 0;  // as its publisher counts, 0 where it does not
+  std::string_view definition =
+      {};             // of a recorded activity: the definition for which it is in scope, whatever its type
+  bool late = false;  // its offset may be below that of others that came before it
   const FieldReader* fields = nullptr;  // only read for definitions with a correlation field
 };
 
@@ -46,6 +50,7 @@ struct Change {
   DefinitionIndex definition = 0;
   bool started = false;   // this event is its first
   bool ended = false;     // it was live before and is not now
+  bool anew = false;      // it is followed anew, this is its first event again; what was before is what it came to then
   bool reopened = false;  // it had ended, and a step of its definition came that may come
   InstanceState before = InstanceState::running, after = InstanceState::running;
   Verdict verdict_before = Verdict::conforming, verdict = Verdict::conforming;
@@ -121,7 +126,17 @@ class Tracker {
   void observe(const Observation& event, std::vector<Change>& changes);
   // The same for many in their order; what they will touch is fetched from memory a few events ahead.
   void observe(std::span<const Observation> events, std::vector<Change>& changes);
+  // Fetches what these will touch from memory, for a caller that observes them one by one right after.
+  void expect(std::span<const Observation> events) const;
+  // A definition finds its instances by a payload field: `fields` of an observation may be asked.
+  bool reads_fields() const;
   void advance(Time now, std::vector<Change>& changes);
+  // The event belongs before something that the instance has passed: an event, or the end of a deviation's lateness.
+  bool comes_late(InstanceIndex instance, const Observation& event) const;
+  // An event of the instance came late: these are all of its run, the late one among them, in their order. It is followed
+  // anew by them, and the totals are as if they had come so. False, and nothing changed, where deviations of it are
+  // counted only.
+  bool refold(InstanceIndex instance, std::span<const Observation> events, std::vector<Change>& changes);
 
   // Events up to here are lost for good: the first misfit of an instance that lives now, or whose first event follows,
   // is `incomplete`.

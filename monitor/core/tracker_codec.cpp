@@ -1,10 +1,12 @@
 // monitor/core/tracker_codec.cpp - instances and totals as bytes, so that a monitor goes on where it was.
+#include <utility>
+
 #include "monitor/core/byte_codec.hpp"
 #include "monitor/core/tracker_fold.hpp"
 
 namespace laban::monitor {
 
-static constexpr std::uint64_t instance_form = 1, totals_form = 1;
+static constexpr std::uint64_t instance_form = 2, totals_form = 1;
 
 namespace {
 
@@ -116,13 +118,16 @@ void Tracker::save(InstanceIndex instance, std::string& bytes) const {
   out.number(rest.run);
   out.number(rest.due);
   const Extras* more = fold.extra(instance);
-  out.number(more == nullptr ? 0 : 1);
-  if (more == nullptr) return;
+  const auto waiting = fold.waiting(instance);
+  out.number(more == nullptr && waiting.empty() ? 0 : 1);
+  if (more == nullptr && waiting.empty()) return;
+  static const Extras none;
+  if (more == nullptr) more = &none;
   out.numbers(more->seen);
-  out.number(more->waiting.size());
-  for (const auto& waiting : more->waiting) {
-    out.number(waiting.step);
-    out.time(waiting.since);
+  out.number(waiting.size());
+  for (const auto& one_step : waiting) {
+    out.number(one_step.step);
+    out.time(one_step.since);
   }
   out.number(more->between.size());
   for (const auto& between : more->between) {
@@ -131,6 +136,7 @@ void Tracker::save(InstanceIndex instance, std::string& bytes) const {
   }
   write_optional(out, more->step_since);
   write_optional(out, more->ended_at);
+  out.numbers(more->reopened);
   out.number(more->doubt == nullptr ? 0 : 1);
   if (more->doubt != nullptr) write(out, *more->doubt, automaton);
 }
@@ -176,6 +182,8 @@ InstanceIndex Tracker::Fold::restore(DefinitionIndex index, std::string_view byt
     }
     more.step_since = read_optional(in);
     more.ended_at = read_optional(in);
+    in.at_most(instance_states);
+    for (auto& ends : more.reopened) ends = in.small();
     if (in.at_most(1) == 1) {
       more.doubt = read_doubt(in, definition.automaton());
       if (more.doubt == nullptr || !fits(*more.doubt, definition)) return no_instance;
@@ -210,10 +218,13 @@ InstanceIndex Tracker::Fold::restore(DefinitionIndex index, std::string_view byt
   here.began_after_gap = (marks & 4) != 0;
   rest.extras = cold(slot).extras;
   cold(slot) = rest;
-  if (has_more) {
+  const auto waiting = std::exchange(more.waiting, {});
+  if (here.has_extras || !more.seen.empty() || !more.between.empty() || more.step_since || more.ended_at ||
+      more.doubt || more.reopened != Extras{}.reopened) {
     more.key = this->more(slot).key;
     this->more(slot) = std::move(more);
   }
+  if (!waiting.empty()) set_waiting(slot, waiting);
   if (known == no_instance)
     table.insert(key_hash, slot);
   else if (cold(known).run < rest.run)

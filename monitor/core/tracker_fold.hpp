@@ -3,7 +3,9 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,36 +39,47 @@ struct alignas(64) Hot {
   char key[inline_key] = {};
 };
 
-struct Cold {
+// The clock of a step that has a deadline and can come.
+struct Waiting {
+  StepIndex step;
+  Time since;
+};
+
+// What most events touch: one more cache line.
+struct alignas(64) Cold {
+  static constexpr std::size_t inline_waiting = 2;
+  static constexpr std::uint16_t no_step = 0xffff;
+  static constexpr std::chrono::nanoseconds grain = std::chrono::milliseconds{10};
+
   Time started_at{}, last_event_at{};
   std::uint64_t first_offset = 0, last_offset = 0;
   std::uint64_t seen = 0;  // the first 64 labels
   std::uint32_t extras = no_index;
   std::uint32_t run = 1;
   Tick due = 0;  // of the one entry in the wheel that counts; 0 is none
+  // Steps with a deadline that can come, as long as they are few: since when, in grains after the start.
+  std::array<std::uint16_t, inline_waiting> waiting_step{no_step, no_step};
+  std::array<std::uint32_t, inline_waiting> waiting_since{};
 };
 
 // What few instances have.
 struct Extras {
-  struct Waiting {
-    StepIndex step;
-    Time since;
-  };
   struct Between {
     std::uint32_t pair;
     Time since;
   };
 
   std::unique_ptr<Doubt> doubt;
-  std::string key;                  // where it is too long for the record
-  std::vector<std::uint64_t> seen;  // all labels, where there are more than 64
-  std::vector<Waiting> waiting;     // steps with a deadline that can come
-  std::vector<Between> between;     // pair deadlines that run
-  std::optional<Time> step_since;   // where the last event matched no step
-  std::optional<Time> ended_at;     // where events came after the end
+  std::string key;                                        // where it is too long for the record
+  std::vector<std::uint64_t> seen;                        // all labels, where there are more than 64
+  std::vector<Waiting> waiting;                           // where they are too many for the record
+  std::vector<Between> between;                           // pair deadlines that run
+  std::optional<Time> step_since;                         // where the last event matched no step
+  std::optional<Time> ended_at;                           // where events came after the end
+  std::array<std::uint32_t, instance_states> reopened{};  // ends that were none, by outcome
 };
 
-static_assert(sizeof(Hot) == 64);
+static_assert(sizeof(Hot) == 64 && sizeof(Cold) == 64);
 
 // Definitions of one id: of an instance at most one version is followed at a time.
 struct Family {
@@ -103,12 +116,21 @@ struct Tracker::Fold {
   std::size_t count = 0;
   std::vector<std::unique_ptr<Extras>> extras;
   std::vector<std::uint32_t> free_extras;
+  std::vector<Waiting> coming;  // reused
   KeyTable table;
   TimingWheel wheel;
   Time now{};
   bool clock_set = false;
   Time epoch{};  // tick 0
 
+  static constexpr std::chrono::nanoseconds tick_length = std::chrono::milliseconds{100};
+
+  bool refolding = false;  // what is followed was followed before
+  struct Anew {
+    Change before;
+    unsigned owed = 0;
+  };
+  std::optional<Anew> anew;  // what the first change of an instance that is followed anew starts from
   bool any_gap = false;
   std::uint64_t last_offset = 0, duplicates = 0, out_of_scope = 0;
 
@@ -155,11 +177,25 @@ struct Tracker::Fold {
   void set_clock(Time time);
   void advance(Time until, std::vector<Change>& changes);
   void on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes);
-  void note_waiting(InstanceIndex slot, StateId before, StepIndex step, Time time);
+  void note_waiting(InstanceIndex slot, StepIndex step, Time time);
+  std::vector<Waiting> waiting(InstanceIndex slot) const;
+  void set_waiting(InstanceIndex slot, const std::vector<Waiting>& waiting);
+  template <class Visit>
+  void each_waiting(InstanceIndex slot, Visit visit) const {
+    const Cold& rest = cold(slot);
+    for (std::size_t i = 0; i < Cold::inline_waiting; ++i)
+      if (rest.waiting_step[i] != Cold::no_step)
+        visit(Waiting{rest.waiting_step[i], rest.started_at + rest.waiting_since[i] * Cold::grain});
+    if (const Extras* more = extra(slot))
+      for (const Waiting& one : more->waiting) visit(one);
+  }
   std::uint8_t flags_at(InstanceIndex slot, Time time) const;
   std::optional<Time> next_due(InstanceIndex slot, Time after) const;
   std::optional<std::chrono::nanoseconds> stall_after(DefinitionIndex definition, StateId state) const;
   void arm(InstanceIndex slot);
+  bool refold(InstanceIndex slot, std::span<const Observation> events, std::vector<Change>& changes);
+  void retract(InstanceIndex slot);
+  void pass_silence(InstanceIndex slot, Time time, std::vector<Change>& changes);
   void learn(DefinitionIndex definition, StateId state, std::chrono::nanoseconds stay);
 };
 

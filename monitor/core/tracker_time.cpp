@@ -7,7 +7,6 @@ namespace laban::monitor {
 
 using namespace std::chrono_literals;
 
-static constexpr std::chrono::nanoseconds tick_length = 100ms;
 static constexpr std::size_t most_learned_states = 20'000;
 
 // Rounded up, so that what is due is due when its tick comes.
@@ -54,21 +53,49 @@ std::optional<std::chrono::nanoseconds> Tracker::Fold::stall_after(DefinitionInd
   return std::max(options.shortest_stall, std::chrono::duration_cast<std::chrono::nanoseconds>(limit));
 }
 
+std::vector<Waiting> Tracker::Fold::waiting(InstanceIndex slot) const {
+  std::vector<Waiting> all;
+  each_waiting(slot, [&](const Waiting& one) { all.push_back(one); });
+  return all;
+}
+
+void Tracker::Fold::set_waiting(InstanceIndex slot, const std::vector<Waiting>& waiting) {
+  Cold& rest = cold(slot);
+  rest.waiting_step.fill(Cold::no_step);
+  if (hot(slot).has_extras) more(slot).waiting.clear();
+  const auto grains = [&](const Waiting& one) {
+    return std::max<std::int64_t>(0, (one.since - rest.started_at + Cold::grain - 1ns) / Cold::grain);
+  };
+  const bool few =
+      waiting.size() <= Cold::inline_waiting && std::all_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
+        return one.step < Cold::no_step && grains(one) <= 0xffffffff;
+      });
+  if (!few) {
+    more(slot).waiting = waiting;
+    return;
+  }
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    rest.waiting_step[i] = static_cast<std::uint16_t>(waiting[i].step);
+    rest.waiting_since[i] = static_cast<std::uint32_t>(grains(waiting[i]));
+  }
+}
+
 // Keeps the clocks of the steps that can come and have a deadline, and of the pairs that have begun.
-void Tracker::Fold::note_waiting(InstanceIndex slot, StateId, StepIndex step, Time time) {
+void Tracker::Fold::note_waiting(InstanceIndex slot, StepIndex step, Time time) {
   const Tracked& of = tracked[hot(slot).definition];
   Definition& definition = *of.definition;
   const std::uint32_t label = step == no_index ? no_index : definition.label_of(step);
   const auto& can_come = definition.automaton().outlook(hot(slot).state).can_come;
-  std::vector<Extras::Waiting> waiting;
-  const auto old = extra(slot) != nullptr ? extra(slot)->waiting : std::vector<Extras::Waiting>{};
+  coming.clear();
   for (StepIndex next : can_come) {
     if (!of.deadline[next]) continue;
-    const auto known = std::find_if(old.begin(), old.end(), [&](const auto& one) { return one.step == next; });
-    const bool goes_on = known != old.end() && definition.label_of(next) != label;
-    waiting.push_back({next, goes_on ? known->since : time});
+    Time since = time;
+    each_waiting(slot, [&](const Waiting& known) {
+      if (known.step == next && definition.label_of(next) != label) since = known.since;
+    });
+    coming.push_back({next, since});
   }
-  if (!waiting.empty() || extra(slot) != nullptr) more(slot).waiting = std::move(waiting);
+  set_waiting(slot, coming);
   if (label == no_index) return;
   for (std::uint32_t pair : of.pairs_to[label])
     if (extra(slot) != nullptr) std::erase_if(more(slot).between, [&](const auto& one) { return one.pair == pair; });
@@ -85,8 +112,8 @@ std::uint8_t Tracker::Fold::flags_at(InstanceIndex slot, Time time) const {
   const Tracked& of = tracked[one.definition];
   const ProcessModel& model = of.definition->model();
   bool late = model.deadline && cold(slot).started_at + *model.deadline <= time;
+  each_waiting(slot, [&](const Waiting& clock) { late |= clock.since + *of.deadline[clock.step] <= time; });
   if (const Extras* more = extra(slot)) {
-    for (const auto& waiting : more->waiting) late |= waiting.since + *of.deadline[waiting.step] <= time;
     for (const auto& between : more->between) late |= between.since + model.pair_deadlines[between.pair].limit <= time;
   }
   bool stuck = false;
@@ -110,8 +137,8 @@ std::optional<Time> Tracker::Fold::next_due(InstanceIndex slot, Time after) cons
     consider(std::max(rest.last_event_at + options.lateness, after + tick_length));
   if (!is_live(one.phase)) return due;
   if (model.deadline) consider(rest.started_at + *model.deadline);
+  each_waiting(slot, [&](const Waiting& clock) { consider(clock.since + *of.deadline[clock.step]); });
   if (more != nullptr) {
-    for (const auto& waiting : more->waiting) consider(waiting.since + *of.deadline[waiting.step]);
     for (const auto& between : more->between) consider(between.since + model.pair_deadlines[between.pair].limit);
   }
   if (of.definition->automaton().outlook(one.state).may_end) {
@@ -128,6 +155,7 @@ std::optional<Time> Tracker::Fold::next_due(InstanceIndex slot, Time after) cons
 }
 
 void Tracker::Fold::arm(InstanceIndex slot) {
+  if (refolding) return;
   const auto due = next_due(slot, std::max(now, cold(slot).last_event_at));
   if (!due) return;
   const Tick tick = std::max(tick_of(*due), wheel.now() + 1);
@@ -141,11 +169,16 @@ void Tracker::Fold::arm(InstanceIndex slot) {
 void Tracker::Fold::on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes) {
   if (slot >= slots || !hot(slot).used || cold(slot).due != due) return;  // replaced by an earlier one, or forgotten
   cold(slot).due = 0;
+  pass_silence(slot, now, changes);
+  arm(slot);
+}
+
+void Tracker::Fold::pass_silence(InstanceIndex slot, Time time, std::vector<Change>& changes) {
   Change change = snapshot(slot);
   change.event = false;
   const unsigned owed_before = owed(slot);
   Hot& one = hot(slot);
-  const auto silence = now - cold(slot).last_event_at;
+  const auto silence = time - cold(slot).last_event_at;
   if (silence >= options.lateness) {
     Position position = take_position(slot);
     change.settled = follower(one.definition).settle(position);
@@ -155,9 +188,8 @@ void Tracker::Fold::on_timer(InstanceIndex slot, Tick due, std::vector<Change>& 
     const Outlook& outlook = tracked[one.definition].definition->automaton().outlook(one.state);
     if (outlook.may_end) one.phase = phase_after(slot, outlook, true);
   }
-  one.flags = flags_at(slot, now);
+  one.flags = flags_at(slot, time);
   finish(change, owed_before, changes);
-  arm(slot);
 }
 
 }  // namespace laban::monitor

@@ -12,7 +12,8 @@
 namespace laban::monitor {
 namespace {
 
-constexpr std::size_t payload_max = 1 << 20;  // a larger one is not searched for a key
+constexpr std::string_view definition_header = "laban-definition";  // of a log that is played
+constexpr std::size_t payload_max = 1 << 20;                        // a larger one is not searched for a key
 
 // A field by its path, `order.id`, in a payload: one key, or several where it is a list.
 std::vector<std::string> read_field(const Event& event, std::string_view path, const Feed::Decoder& decoder) {
@@ -50,6 +51,24 @@ std::vector<std::string> read_field(const Event& event, std::string_view path, c
 
 }  // namespace
 
+void hand_over(const Event& event, const Feed::Decoder& decoder, FeedListener& listener) {
+  const FieldReader fields = [&](std::string_view field) { return read_field(event, field, decoder); };
+  Observation out;
+  out.key = event.correlationid();
+  out.type = event.type();
+  out.source = event.source();
+  out.exchange = event.exchange();
+  out.routing_key = event.routingkey();
+  out.offset = event.offset();
+  out.time = event.recordedtime();
+  out.sequence = event.sequence();
+  for (const auto& [name, value] : event.headers())
+    if (name == definition_header && std::holds_alternative<std::string>(value))
+      out.definition = std::get<std::string>(value);
+  out.fields = &fields;
+  listener.on_event(out, {event.id(), event.causationid(), event.time(), event.subject()});
+}
+
 struct Feed::Impl {
   Impl(const HubAddress& hub, FeedListener& given, Decoder how)
       : listener(given), decoder(std::move(how)), subscriber({"laban-monitor", hub}) {}
@@ -57,20 +76,6 @@ struct Feed::Impl {
   FeedListener& listener;
   Decoder decoder;
   Subscriber subscriber;
-
-  void on_event(const Event& event) {
-    const FieldReader fields = [&](std::string_view field) { return read_field(event, field, decoder); };
-    Observation out;
-    out.key = event.correlationid();
-    out.type = event.type();
-    out.source = event.source();
-    out.exchange = event.exchange();
-    out.routing_key = event.routingkey();
-    out.offset = event.offset();
-    out.time = event.recordedtime();
-    out.fields = &fields;
-    listener.on_event(out, {event.id(), event.causationid(), event.time(), event.subject()});
-  }
 };
 
 Feed::Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& listener, Decoder decoder)
@@ -80,7 +85,8 @@ Feed::Feed(const HubAddress& hub, std::uint64_t after_offset, FeedListener& list
   everything.fleeting = false;  // what the log does not have cannot be judged again
   everything.offset = after_offset + 1;
   impl_->subscriber.on_miss([impl = impl_.get()](const Miss& miss) { impl->listener.on_gap(miss.from, miss.to); });
-  impl_->subscriber.subscribe(everything, [impl = impl_.get()](const Event& event) { impl->on_event(event); });
+  impl_->subscriber.subscribe(
+      everything, [impl = impl_.get()](const Event& event) { hand_over(event, impl->decoder, impl->listener); });
 }
 
 Feed::~Feed() = default;

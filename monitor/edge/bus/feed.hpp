@@ -17,6 +17,10 @@
 #include "laban/options.hpp"
 #include "monitor/core/tracker.hpp"
 
+namespace laban {
+class Event;
+}
+
 namespace laban::monitor {
 
 // What an event says about itself beside what is observed. Views: for the time of the call.
@@ -46,6 +50,11 @@ class FeedListener {
   virtual void on_event(const Observation& event, const EventAttributes& attributes) = 0;
   virtual void on_gap(std::uint64_t from, std::uint64_t to) = 0;
 };
+
+// One event of the bus, told to the listener. `decoder` as below.
+void hand_over(const Event& event,
+               const std::function<std::optional<std::string>(std::string_view, std::string_view)>& decoder,
+               FeedListener& listener);
 
 class Feed {
  public:

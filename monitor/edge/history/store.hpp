@@ -88,6 +88,8 @@ class StoreView {
   // In offset order, at most `limit`, after `after_offset`.
   virtual std::vector<EventSummary> events(const InstanceName& name, std::uint64_t after_offset,
                                            std::size_t limit) const = 0;
+  // All of them, instance by instance.
+  virtual void each_event(const std::function<void(const InstanceName&, const EventSummary&)>& visit) const = 0;
   virtual std::vector<LogEntry> log() const = 0;
 
   // --- the past

@@ -27,6 +27,7 @@ class View : public StoreView {
   std::vector<InstanceName> named(std::string_view key) const override;
   std::vector<EventSummary> events(const InstanceName& name, std::uint64_t after_offset,
                                    std::size_t limit) const override;
+  void each_event(const std::function<void(const InstanceName&, const EventSummary&)>& visit) const override;
   std::vector<LogEntry> log() const override;
   std::uint64_t change_at(std::uint64_t offset) const override;
   std::uint64_t change_at(Time time) const override;
@@ -83,6 +84,28 @@ std::vector<EventSummary> View::events(const InstanceName& name, std::uint64_t a
   }
   files_->check(at->status(), "read");
   return out;
+}
+
+void View::each_event(const std::function<void(const InstanceName&, const EventSummary&)>& visit) const {
+  auto at = iterator(files_->history);
+  InstanceName name;
+  std::string named;
+  EventSummary event;
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    const auto key = at->key().ToStringView();
+    const auto of = key.substr(0, key.size() - std::min<std::size_t>(key.size(), 8));
+    if (of != named) {
+      const auto parsed = parse_name(of);
+      if (!parsed) files_->damaged("an event's key cannot be read");
+      name = *parsed;
+      named = of;
+    }
+    const std::uint64_t offset = get_big(key.substr(of.size()), 8);
+    if (!decode(offset, at->value().ToStringView(), event))
+      files_->damaged("event " + std::to_string(offset) + " cannot be read");
+    visit(name, event);
+  }
+  files_->check(at->status(), "read");
 }
 
 std::vector<LogEntry> View::log() const {

@@ -164,8 +164,13 @@ class SnapshotCollectable : public prometheus::Collectable {
 
   void observation(std::vector<MetricFamily>& out) const {
     auto gaps = family("laban_monitor_sequence_gaps_total",
-                       "Events that were lost for good, by who would have told them.", MetricType::Counter);
+                       "Events that never came: numbered by their publisher and not on the bus, or no longer in the "
+                       "hub's log (hub).",
+                       MetricType::Counter);
     add(gaps, {{"publisher", "hub"}}, static_cast<double>(snapshot_.gaps));
+    for (const auto& [publisher, missing] : snapshot_.missing) {
+      if (publisher != "hub") add(gaps, {{"publisher", publisher}}, static_cast<double>(missing));
+    }
     out.push_back(std::move(gaps));
     const auto number = [](std::uint64_t n) { return static_cast<double>(n); };
     out.push_back(single("laban_monitor_lag_events", "Events that the hub has and the monitor has not read.",

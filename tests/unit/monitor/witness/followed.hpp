@@ -44,6 +44,7 @@ struct TestEvent {
   std::string key;
   std::string type;
   Time time{};
+  std::string cause = {};
 };
 
 // Orders in random interleaving; some skip, repeat or add a step.
@@ -99,7 +100,7 @@ struct Bench {
                            "id-" + std::to_string(event.offset),
                            event.type,
                            "shop",
-                           "",
+                           event.cause,
                            {},
                            event.time,
                            no_index,

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "laban/error.hpp"
@@ -121,6 +122,153 @@ TEST_CASE("witness: an event that comes twice, and one that no definition names,
   CHECK(bench.witness.offset() == 2);
   CHECK(bench.board.newest().counts->out_of_scope == 1);
   CHECK(bench.board.newest().counts->duplicates == 1);
+}
+
+TEST_CASE("witness: the bus's events with the monitor's own log give byte for byte the same answers again (G109)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  const auto events = random_events(random, 60);
+  std::string timed = order_yaml;
+  timed.replace(timed.find("- payment.taken: {"), 18, "- payment.taken: {within: 700ms, ");
+  const test::TemporaryDirectory live_directory, again_directory;
+  Bench live(live_directory.path(), timed);
+  std::vector<std::string> said;
+  for (const auto& event : events) {
+    live.see(event);
+    // Silence, a gap and other versions, at any moment.
+    if (random() % 6 == 0) live.witness.advance(event.time + std::chrono::milliseconds{random() % 400});
+    if (random() % 50 == 0) live.witness.gap(event.offset, event.offset);
+    if (random() % 30 == 0)
+      live.witness.adopt(entries_of(timed + "# version " + std::to_string(random()) + "\n", "order.yaml", said));
+    if (random() % 60 == 0) live.witness.adopt({});
+    if (random() % 10 == 0) live.commit();
+  }
+  live.witness.advance(events.back().time + 2min);
+  live.commit();
+
+  const auto definitions = live.store.definitions();
+  const auto log = live.store.view()->log();
+  CHECK(std::count_if(log.begin(), log.end(), [](const auto& e) { return e.kind == LogEntry::Kind::advance; }) > 0);
+  Bench again(again_directory.path(), timed);
+  std::vector<LibraryEntry> library = entries_of(timed, "order.yaml", said);
+  std::size_t next = 1;  // the first activation is the start's
+  const auto follow_log = [&](std::uint64_t offset) {
+    for (; next < log.size() && log[next].after_offset <= offset; ++next) {
+      const LogEntry& entry = log[next];
+      switch (entry.kind) {
+        case LogEntry::Kind::advance:
+          again.witness.advance(entry.time);
+          break;
+        case LogEntry::Kind::activate:
+          library = entries_of(definitions[entry.definition].text, definitions[entry.definition].file, said);
+          again.witness.adopt(library);
+          break;
+        case LogEntry::Kind::retire:
+          library.clear();
+          again.witness.adopt(library);
+          break;
+        case LogEntry::Kind::gap:
+          again.witness.gap(entry.from, entry.to);
+          break;
+        default:
+          break;
+      }
+    }
+  };
+  follow_log(0);
+  for (const auto& event : events) {
+    again.see(event);
+    follow_log(event.offset);
+    if (random() % 10 == 0) again.commit();
+  }
+  again.commit();
+  CHECK(everything(again) == everything(live));
+}
+
+TEST_CASE("witness: forecasts the end of a live instance from those before it, and says how wrong it was (G232)") {
+  const test::TemporaryDirectory directory;
+  std::uint64_t offset = 0;
+  Time time{1'000s};
+  const auto tell = [&](Bench& bench, const std::string& key, const std::string& type, std::chrono::seconds later) {
+    time += later;
+    bench.see({++offset, key, type, time});
+  };
+  {
+    Bench bench(directory.path());
+    for (int i = 0; i < 40; ++i) {
+      const std::string key = "order-" + std::to_string(i);
+      const bool slow = i % 2 == 0;  // those that are refused take long
+      tell(bench, key, "order.placed", 1s);
+      tell(bench, key, slow ? "payment.refused" : "payment.taken", 10s);
+      tell(bench, key, slow ? "order.cancelled" : "parcel.shipped", slow ? 100s : 20s);
+      if (i % 7 == 0) bench.commit();
+    }
+  }  // the last ones come again: nothing was committed of them
+  Bench bench(directory.path());
+  const auto seen = bench.witness.offset();
+  offset = 0;
+  time = Time{1'000s};
+  for (int i = 0; i < 40; ++i) {
+    const std::string key = "order-" + std::to_string(i);
+    const bool slow = i % 2 == 0;
+    tell(bench, key, "order.placed", 1s);
+    tell(bench, key, slow ? "payment.refused" : "payment.taken", 10s);
+    tell(bench, key, slow ? "order.cancelled" : "parcel.shipped", slow ? 100s : 20s);
+  }
+  CHECK(seen < offset);
+  tell(bench, "quick", "order.placed", 1s);
+  tell(bench, "quick", "payment.taken", 10s);
+  tell(bench, "slow", "order.placed", 1s);
+  tell(bench, "slow", "payment.refused", 10s);
+  bench.commit();
+  CHECK(bench.ask(&Api::instance, {}, {"slow"})["forecast"]["remainingSeconds"] == doctest::Approx(100));
+  CHECK(bench.ask(&Api::instance, {}, {"slow"})["forecast"]["samples"] == 20);
+  CHECK(bench.ask(&Api::instance, {}, {"quick"})["forecast"]["remainingSeconds"] < 20.001);
+  CHECK(bench.ask(&Api::instance, {}, {"order-1"})["forecast"].is_null());
+  const Json definition = bench.ask(&Api::definition, {}, {"order"});
+  REQUIRE(definition["forecast"].size() == 3);
+  for (const auto& error : definition["forecast"]) CHECK(error["samples"].get<int>() > 10);
+  CHECK(definition["forecast"][2]["meanErrorSeconds"].get<double>() <
+        definition["forecast"][2]["naiveErrorSeconds"].get<double>() + 0.001);
+  bool found = false;
+  for (const auto& edge : definition["edges"]) {
+    if (edge["from"] != "payment.refused" || edge["to"] != "order.cancelled") continue;
+    found = true;
+    CHECK(edge["count"] == 20);
+    CHECK(edge["durationSeconds"]["mean"] == doctest::Approx(100));
+  }
+  CHECK(found);
+}
+
+TEST_CASE("witness: a cause that comes after what it caused is judged before it, also after a kill in between (G106)") {
+  for (const bool killed : {false, true}) {
+    const test::TemporaryDirectory directory;
+    auto bench = std::make_unique<Bench>(directory.path());
+    bench->see({1, "a", "order.placed", Time{1s}});
+    bench->see({2, "a", "parcel.shipped", Time{2s}, "id-4"});
+    bench->see({3, "b", "order.placed", Time{3s}});
+    bench->commit();
+    CHECK(bench->ask(&Api::instance, {}, {"a"})["verdict"] == "deviating");
+    if (killed) {
+      bench.reset();
+      bench = std::make_unique<Bench>(directory.path());
+    }
+    bench->see({4, "a", "payment.taken", Time{4s}, "id-1"});
+    bench->see({5, "b", "payment.taken", Time{5s}, "id-3"});
+    bench->commit();
+    const Json a = bench->ask(&Api::instance, {}, {"a"});
+    CHECK(a["verdict"] == "conforming");
+    CHECK(a["state"] == "completed");
+    CHECK(a["deviations"].empty());
+    CHECK(a["steps"] == Json{"parcel.shipped"});
+    CHECK(a["events"].size() == 3);
+    CHECK(bench->ask(&Api::instance, {}, {"b"})["verdict"] == "conforming");
+    check_counts_equal_lists(*bench);
+    const auto& statistics = bench->board.newest().counts->definitions.front()->statistics;
+    CHECK(statistics.duration.count() == 1);
+    CHECK(std::accumulate(statistics.passed.begin(), statistics.passed.end(), std::uint64_t{0}) == 5);
+    CHECK(bench->board.newest().counts->definitions.front()->totals.events == 5);
+  }
 }
 
 TEST_CASE("witness: a cursor keeps its instant while others follow") {

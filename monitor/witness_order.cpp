@@ -1,0 +1,81 @@
+// monitor/witness_order.cpp - instances followed anew in the order of causes, and what an ended instance teaches.
+#include <algorithm>
+
+#include "monitor/core/causal_order.hpp"
+#include "monitor/witness_fold.hpp"
+
+namespace laban::monitor {
+
+static constexpr std::size_t rewound_events_max = 10'000;  // a longer instance keeps the order in which it was seen
+
+std::vector<EventSummary> Witness::Fold::all_events(InstanceIndex instance, const InstanceName& name) const {
+  std::vector<EventSummary> all = view->events(name, 0, rewound_events_max + 1);
+  const std::size_t stored = all.size();
+  for (const auto& pending : events) {
+    if (pending.instance != instance) continue;
+    // One that was followed anew is written again.
+    const auto same = std::find_if(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(stored),
+                                   [&](const auto& event) { return event.offset == pending.summary.offset; });
+    if (same != all.begin() + static_cast<std::ptrdiff_t>(stored)) {
+      *same = pending.summary;
+    } else {
+      all.push_back(pending.summary);
+    }
+  }
+  return all;
+}
+
+void Witness::Fold::learn_end(const Change& change) {
+  Entry& entry = entries[change.definition];
+  if (!Forecast::learns_from(++entry.ended, tracker.key(change.instance))) return;
+  const InstanceView now = tracker.view(change.instance);
+  std::vector<Forecast::Passed> passed;
+  for (const auto& event : all_events(change.instance, {now.definition, now.key, now.run}))
+    passed.push_back({event.step, event.recorded - now.started_at});
+  entry.forecast.learn(passed, change.took);
+}
+
+void Witness::Fold::rewind(InstanceIndex instance, const Observation& cause) {
+  const InstanceView before = tracker.view(instance);
+  const InstanceName name{before.definition, before.key, before.run};
+  std::vector<EventSummary> all = all_events(instance, name);
+  if (all.size() > rewound_events_max || all.size() != before.events) return;
+  const auto in_order = [](const std::vector<EventSummary>& given) {
+    std::vector<Placed> placed;
+    for (const auto& event : given) placed.push_back({event.offset, event.id, event.causation});
+    std::vector<EventSummary> out;
+    for (const std::size_t place : causal_order(placed)) out.push_back(given[place]);
+    return out;
+  };
+  // As it was followed until now, and as it is to be followed.
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  const auto fresh = in_order(all);
+  auto old = in_order({all.begin(), std::prev(all.end())});
+  old.push_back(all.back());
+  const auto same_offset = [](const auto& a, const auto& b) { return a.offset == b.offset; };
+  if (std::equal(fresh.begin(), fresh.end(), old.begin(), same_offset)) return;
+  std::vector<Observation> observations;
+  for (const auto& event : fresh) {
+    Observation seen;
+    seen.key = name.key;
+    seen.type = event.type;
+    seen.source = event.source;
+    seen.offset = event.offset;
+    seen.time = event.recorded;
+    observations.push_back(seen);
+  }
+  std::vector<Change> anew;
+  if (!tracker.refold(instance, observations, anew)) return;
+  Statistics& statistics = entries[name.definition].statistics;
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    if (old[i].step == no_index) continue;
+    --statistics.passed[old[i].step];
+    if (i > 0) statistics.step_duration[old[i].step].remove(old[i].recorded - old[i - 1].recorded);
+  }
+  if (before.ended_at) statistics.duration.remove(*before.ended_at - before.started_at);
+  std::erase_if(events, [&](const PendingEvent& pending) { return pending.instance == instance; });
+  auto next = fresh.begin();
+  for (const auto& change : anew) apply(change, change.event ? &*next++ : nullptr, cause.offset, cause.time);
+}
+
+}  // namespace laban::monitor
