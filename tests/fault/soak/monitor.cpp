@@ -146,7 +146,8 @@ class Watcher {
       out += answer->dump() + "\n";
       return *answer;
     };
-    for (const auto& definition : add(ask("/api/v1/definitions")))
+    const auto definitions_now = ask("/api/v1/definitions");
+    for (const auto& definition : add(definitions_now))
       add(ask("/api/v1/definitions/" + definition["id"].get<std::string>()));
     std::string cursor;
     do {

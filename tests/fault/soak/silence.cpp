@@ -41,7 +41,8 @@ class Silenced {
     const std::string kind = with_deadlines_ ? "late" : "stuck";
     json found;
     live_until(service + " is named as silent", [&] {
-      for (const auto& problem : ask("/api/v1/problems")["problems"])
+      const json told = ask("/api/v1/problems");
+      for (const auto& problem : told["problems"])
         if (problem["kind"] == kind && problem["from"] == json{service} && !problem["sample"].is_null())
           found = problem;
       return !found.is_null();
@@ -60,7 +61,8 @@ class Silenced {
     }
     shop_.processes().kill(service, SIGCONT);
     live_until("what waited for " + service + " goes on", [&] {
-      for (const auto& problem : ask("/api/v1/problems")["problems"])
+      const json told = ask("/api/v1/problems");
+      for (const auto& problem : told["problems"])
         if (problem["kind"] == kind) return false;
       return true;
     });

@@ -297,3 +297,37 @@ TEST_CASE("monitor: what a publisher numbered and never came is counted under it
         std::string::npos);
   CHECK(watching.text("/metrics").find("laban_monitor_sequence_gaps_total{publisher=\"hub\"} 0") != std::string::npos);
 }
+
+TEST_CASE(
+    "monitor: a silence that no deadline is modelled for is told by what was learned, with step and service (G233)") {
+  Watching watching("process: loan\nsteps:\n  - asked: {by: desk}\n  - checked: {by: risk}\n  - told: {by: desk}\n");
+  auto options = watching.options();
+  options.tracking.learn_after = 20;
+  options.tracking.shortest_stall = 300ms;
+  watching.monitor = std::make_unique<Monitor>(options);
+  Bus desk(watching.bus("desk")), risk(watching.bus("risk"));
+  const auto say = [&](Bus& bus, const char* type, const std::string& key) {
+    NewEvent event;
+    event.type = type;
+    event.correlationid = key;
+    return bus.publish_and_wait(std::move(event), limit).offset;
+  };
+  for (int i = 0; i < 25; ++i) {
+    const std::string key = "quick-" + std::to_string(i);
+    say(desk, "asked", key);
+    say(risk, "checked", key);
+    say(desk, "told", key);
+  }
+  say(desk, "asked", "forgotten");
+  Json problem;
+  CHECK(eventually(limit, [&] {
+    const Json told = watching.get("/api/v1/problems");
+    for (const auto& one : told["problems"])
+      if (one["kind"] == "stuck") problem = one;
+    return !problem.is_null();
+  }));
+  CHECK(problem["sample"] == "forgotten");
+  CHECK(problem["step"] == "asked");
+  CHECK(problem["waitsFor"] == Json{"checked"});
+  CHECK(problem["from"] == Json{"risk"});
+}
