@@ -34,7 +34,7 @@ struct QueueEntry {
   queue::Queue queue;
   // Live only:
   std::uint32_t owner = 0;             // the session that declared it exclusive
-  std::uint64_t pending_messages = 0;  // of the group that is being gathered
+  std::uint64_t pending_messages = 0;  // of groups that are not stored yet
   std::uint64_t pending_bytes = 0;
   Timestamp planned{};                          // when it is looked at next for time's sake; the epoch: not at all
   bool dirty = false;                           // may have something to deliver or to log

@@ -87,10 +87,17 @@ void Feeds::admit_readers(std::uint64_t head, Timestamp hub_time) {
 }
 
 const std::vector<Feed*>& Feeds::wanted_by(std::string_view exchange, std::string_view routingkey) {
+  // Neighbours often go the same way.
+  if (last_wanted_ != nullptr && exchange == last_exchange_ && routingkey == last_routingkey_) return *last_wanted_;
+  last_exchange_.assign(exchange);
+  last_routingkey_.assign(routingkey);
   name_.assign(exchange);
   name_ += '\0';
   name_ += routingkey;
-  if (const auto found = wanted_.find(name_); found != wanted_.end()) return found->second;
+  if (const auto found = wanted_.find(name_); found != wanted_.end()) {
+    last_wanted_ = &found->second;
+    return found->second;
+  }
   if (wanted_.size() >= wanted_max) wanted_.clear();
   std::vector<Feed*> feeds;
   const auto collect = [&](std::uint32_t number) {
@@ -103,7 +110,8 @@ const std::vector<Feed*>& Feeds::wanted_by(std::string_view exchange, std::strin
   }
   std::sort(feeds.begin(), feeds.end());
   feeds.erase(std::unique(feeds.begin(), feeds.end()), feeds.end());
-  return wanted_.emplace(name_, std::move(feeds)).first->second;
+  last_wanted_ = &wanted_.emplace(name_, std::move(feeds)).first->second;
+  return *last_wanted_;
 }
 
 void Feeds::add(const codec::Recorded& event, std::string_view exchange, std::string_view routingkey) {

@@ -73,7 +73,10 @@ class Feeds {
   void speak(Feed& feed, std::uint64_t up_to, Timestamp hub_time);
   void speak_fleeting(Feed& feed, Timestamp hub_time);
   const std::vector<Feed*>& wanted_by(std::string_view exchange, std::string_view routingkey);
-  void forget_wanted() { wanted_.clear(); }
+  void forget_wanted() {
+    wanted_.clear();
+    last_wanted_ = nullptr;
+  }
 
   transport::Server& server_;
   const HubOptions& options_;
@@ -89,6 +92,9 @@ class Feeds {
   // Which feeds want (exchange, routing key): asked for each event, changed by each new feed.
   routing::StringMap<std::vector<Feed*>> wanted_;
   std::string name_;
+  const std::vector<Feed*>* last_wanted_ = nullptr;  // by the two below
+  std::string last_exchange_;
+  std::string last_routingkey_;
   transport::FeedRequest request_;
 };
 

@@ -1,7 +1,7 @@
 // bus/hub/group.cpp - writes a group, then makes it known: broker, feeds, confirms.
 #include "bus/hub/group.hpp"
 
-#include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace laban::hub {
@@ -14,7 +14,7 @@ constexpr std::size_t record_overhead = 48;
 }  // namespace
 
 void Group::keep() {
-  kept_.push_back(std::move(slot_));
+  now_.kept.push_back(std::move(slot_));
   slot_ = {};
   if (!spare_.empty()) {
     slot_ = std::move(spare_.back());
@@ -23,22 +23,29 @@ void Group::keep() {
 }
 
 void Group::add(GatheredEvent event, std::span<const routing::QueueId> queues) {
-  event.first_queue = static_cast<std::uint32_t>(queues_.size());
+  event.first_queue = static_cast<std::uint32_t>(now_.queues.size());
   event.queue_count = static_cast<std::uint16_t>(queues.size());
-  queues_.insert(queues_.end(), queues.begin(), queues.end());
-  bytes_ += event.envelope.size() + record_overhead;
-  events_.push_back(event);
+  now_.queues.insert(now_.queues.end(), queues.begin(), queues.end());
+  now_.bytes += event.envelope.size() + record_overhead;
+  now_.events.push_back(event);
+  // Queues that the group fills count against their limits before they are filled.
+  for (const auto id : queues) {
+    QueueEntry* entry = core_.broker.queue(id);
+    if (entry == nullptr) continue;
+    ++entry->pending_messages;
+    entry->pending_bytes += event.envelope.size();
+  }
 }
 
 void Group::add_own(codec::Frame envelope, GatheredEvent event, std::span<const routing::QueueId> queues) {
-  own_.push_back(std::move(envelope));  // moving keeps the bytes where they are
+  now_.own.push_back(std::move(envelope));  // moving keeps the bytes where they are
   event.producer = 0;
   add(event, queues);
 }
 
 void Group::add_note(codec::RecordKind kind, std::vector<std::byte> bytes) {
-  bytes_ += bytes.size() + record_overhead;
-  notes_.push_back({kind, std::move(bytes), false});
+  now_.bytes += bytes.size() + record_overhead;
+  now_.notes.push_back({kind, std::move(bytes), false});
 }
 
 void Group::add_note(const codec::Note& note) {
@@ -48,17 +55,11 @@ void Group::add_note(const codec::Note& note) {
 
 void Group::add_wish(const codec::Note& note) {
   add_note(note);
-  notes_.back().wish = true;
-}
-
-void Group::reserve(QueueEntry& queue, std::size_t bytes) {
-  if (queue.pending_messages == 0) reserved_.push_back(&queue);
-  ++queue.pending_messages;
-  queue.pending_bytes += bytes;
+  now_.notes.back().wish = true;
 }
 
 std::string_view Group::keep_text(std::string text) {
-  return texts_.emplace_back(std::move(text));
+  return now_.texts.emplace_back(std::move(text));
 }
 
 void Group::confirm(Session& session, Level asked, const Fate& fate) {
@@ -66,7 +67,6 @@ void Group::confirm(Session& session, Level asked, const Fate& fate) {
     session.confirming = true;
     confirming_.push_back(session.number);
   }
-  asked_written_ = asked_written_ || asked == Level::written;
   auto& runs = session.confirms[static_cast<std::size_t>(asked)].runs;
   if (!runs.empty()) {
     auto& last = runs.back();
@@ -86,11 +86,11 @@ void Group::confirm(Session& session, Level asked, const Fate& fate) {
 
 // --- done
 
-std::span<const routing::QueueId> Group::queues_of(const GatheredEvent& event) const {
-  return std::span{queues_}.subspan(event.first_queue, event.queue_count);
+std::span<const routing::QueueId> Group::Batch::queues_of(const GatheredEvent& event) const {
+  return std::span{queues}.subspan(event.first_queue, event.queue_count);
 }
 
-codec::EventHeader Group::header_of(const GatheredEvent& event) const {
+codec::EventHeader Group::Batch::header_of(const GatheredEvent& event) const {
   codec::EventHeader header;
   header.producer = event.producer;
   header.flags = event.flags;
@@ -102,176 +102,213 @@ codec::EventHeader Group::header_of(const GatheredEvent& event) const {
 
 // Notes go first: what they tell happened before the group's events joined their queues.
 void Group::append_all() {
-  for (const auto& note : notes_) core_.journal.append_note(static_cast<std::uint8_t>(note.kind), {note.bytes});
-  for (const auto& event : events_) {
-    codec::encode_event_header(header_of(event), header_);
+  for (const auto& note : now_.notes) core_.journal.append_note(static_cast<std::uint8_t>(note.kind), {note.bytes});
+  for (const auto& event : now_.events) {
+    codec::encode_event_header(now_.header_of(event), header_);
     (void)core_.journal.append_event(static_cast<std::uint8_t>(codec::RecordKind::event), {header_, event.envelope});
   }
 }
 
-journal::CommitResult Group::write(bool durably) {
-  const auto at = core_.now();
-  const bool sync = core_.options.sync == SyncMode::group && durably;
-  if (!sync) return core_.journal.commit(journal::Durability::written, at);
-  journal::CommitResult result;
-  if (asked_written_) {
-    result = core_.journal.commit(journal::Durability::written, at);
-    if (!result) return result;
-    send_confirms(Level::written, Level::written);
+// From here on the sessions gather for the next group.
+void Group::collect_answers() {
+  for (const auto number : confirming_) {
+    Session* session = core_.sessions.find(number);
+    if (session == nullptr) continue;
+    session->confirming = false;
+    for (const auto asked : {Level::accepted, Level::written, Level::synced}) {
+      auto& confirms = session->confirms[static_cast<std::size_t>(asked)];
+      if (!confirms.runs.empty()) now_.answers.push_back({number, asked, std::exchange(confirms, {})});
+    }
   }
-  const auto before = Clock::now();
-  const auto synced = core_.journal.commit(journal::Durability::synced, at);
-  core_.counters.sync_times.observe(std::chrono::duration<double>(Clock::now() - before).count());
-  if (!synced || !asked_written_) return synced;
-  return result;  // the second, empty group only synced the first
+  confirming_.clear();
 }
 
 bool Group::commit(bool durably) {
-  send_confirms(Level::accepted, Level::accepted);
-  journal::CommitResult result;
-  if (!empty()) {
+  return store(durably, Sync::here);
+}
+
+// A small group is synced by the loop itself: handing it over costs its publishers more time than it saves others.
+bool Group::start(bool durably) {
+  return store(durably, now_.bytes < core_.options.limits.sync_beside_bytes ? Sync::here : Sync::beside);
+}
+
+bool Group::store(bool durably, Sync sync) {
+  assert(!syncing_ && "finish() before the next group is stored");
+  collect_answers();
+  send_confirms(now_, Level::accepted, Level::accepted);
+  journal::CommitResult written;
+  const bool stores = !empty();
+  if (stores) {
     append_all();
     ++core_.counters.groups;
-    result = write(durably || !events_.empty());
+    written = core_.journal.commit(journal::Durability::written, core_.now());
+    if (!written) {
+      fail(now_, written.reason);
+      keep_own_alone();
+      return false;
+    }
   }
-  if (result) {
-    succeed(result);
-  } else {
-    fail(result);
+  begin();
+  std::swap(now_, stored_);
+  stored_.first_offset = written.first_offset;
+  stored_.last_offset = written.last_offset;
+  stored_.recordedtime = written.recordedtime;
+  if (!stores || core_.options.sync == SyncMode::off || !(durably || !stored_.events.empty())) return complete(written);
+  send_confirms(stored_, Level::written, Level::written);
+  if (sync == Sync::beside && core_.journal.start_sync(wake_)) {
+    syncing_ = true;
+    return true;
   }
-  for (QueueEntry* queue : reserved_) queue->pending_messages = queue->pending_bytes = 0;
-  reserved_.clear();
-  for (const auto number : confirming_) {
-    if (Session* session = core_.sessions.find(number)) session->confirming = false;
-  }
-  confirming_.clear();
-  asked_written_ = false;
-  texts_.clear();
-  return static_cast<bool>(result);
+  return complete(core_.journal.commit(journal::Durability::synced, stored_.recordedtime));
 }
 
-void Group::succeed(const journal::CommitResult& result) {
-  done_ = true;
-  core_.storage_trouble.clear();
-  notes_.clear();
-  if (!events_.empty()) {
-    committed_first_ = result.first_offset;
-    recordedtime_ = result.recordedtime;
-    core_.not_before(recordedtime_);
-    std::uint64_t offset = committed_first_;
-    for (const auto& event : events_) {
-      StoredEvent stored;
-      stored.offset = offset;
-      stored.recordedtime = recordedtime_;
-      stored.header = header_of(event);
-      stored.exchange = event.exchange;
-      stored.key = event.key;
-      stored.bytes = event.envelope.size();
-      stored.priority = event.priority;
-      stored.deliver_at = event.deliver_at;
-      stored.expires_at = event.expires_at;
-      core_.broker.store(stored);
-      for (const auto id : stored.header.queues) {
+bool Group::finish() {
+  syncing_ = false;
+  return complete(core_.journal.finish_sync());
+}
+
+bool Group::complete(const journal::CommitResult& result) {
+  if (result.sync_time.count() != 0) {
+    core_.counters.sync_times.observe(std::chrono::duration<double>(result.sync_time).count());
+  }
+  if (!result) {
+    fail(stored_, result.reason);
+    return false;
+  }
+  succeed();
+  return true;
+}
+
+void Group::succeed() {
+  if (!stored_.events.empty() || !stored_.notes.empty()) core_.storage_trouble.clear();
+  if (!stored_.events.empty()) {
+    release(stored_);
+    core_.not_before(stored_.recordedtime);
+    std::uint64_t offset = stored_.first_offset;
+    for (const auto& event : stored_.events) {
+      StoredEvent to;
+      to.offset = offset;
+      to.recordedtime = stored_.recordedtime;
+      to.header = stored_.header_of(event);
+      to.exchange = event.exchange;
+      to.key = event.key;
+      to.bytes = event.envelope.size();
+      to.priority = event.priority;
+      to.deliver_at = event.deliver_at;
+      to.expires_at = event.expires_at;
+      core_.broker.store(to);
+      for (const auto id : to.header.queues) {
         if (QueueEntry* entry = core_.broker.queue(id)) core_.mark_dirty(*entry);
       }
-      core_.feeds.add({offset, recordedtime_, event.principal, event.envelope}, event.exchange, event.routingkey);
+      core_.feeds.add({offset, stored_.recordedtime, event.principal, event.envelope}, event.exchange,
+                      event.routingkey);
       ++offset;
     }
-    core_.head = result.last_offset;
-    core_.feeds.flush(core_.head, recordedtime_);
+    core_.head = stored_.last_offset;
+    core_.feeds.flush(core_.head, stored_.recordedtime);
   }
   const auto reached = core_.options.sync == SyncMode::group ? Level::synced : Level::written;
-  send_confirms(Level::written, reached);
-  send_confirms(Level::synced, reached);
+  send_confirms(stored_, Level::written, reached);
+  send_confirms(stored_, Level::synced, reached);
 }
 
-// Nothing of the group was stored. Its publishers are told; what the hub itself had to say is said again later.
-void Group::fail(const journal::CommitResult& result) {
+// Nothing of the group is stored. Its publishers are told; what the hub itself had to say is said again later.
+void Group::fail(Batch& batch, const std::string& reason) {
   ++core_.counters.groups_failed;
-  core_.storage_trouble = result.reason;
-  const auto why = keep_text(result.reason);
-  core_.unstored_why = result.reason;
-  for (const auto& event : events_) {
+  core_.storage_trouble = reason;
+  core_.unstored_why = reason;
+  for (const auto& event : batch.events) {
     if (event.producer != 0) core_.note_unstored(event.producer, event.sequence, event.key);
   }
-  for (const auto number : confirming_) {
-    Session* session = core_.sessions.find(number);
-    if (session == nullptr) continue;
-    for (auto& confirms : session->confirms) {
-      for (auto& run : confirms.runs) {
-        if (run.refused || run.duplicate) continue;  // a duplicate was stored before this group
-        core_.counters.events_refused += run.count;
-        run.refused = true;
-        run.first_offset = 0;
-        run.queues = 0;
-        run.code = codec::Refusal::storage;
-        run.message = why;
-      }
+  for (auto& answer : batch.answers) {
+    for (auto& run : answer.confirms.runs) {
+      if (run.refused || run.duplicate) continue;  // a duplicate was stored before this group
+      core_.counters.events_refused += run.count;
+      run.refused = true;
+      run.first_offset = 0;
+      run.queues = 0;
+      run.code = codec::Refusal::storage;
+      run.message = core_.storage_trouble;
     }
+    const Session* session = core_.sessions.find(answer.session);
+    if (session == nullptr) continue;
     if (Producer* producer = core_.broker.producer(session->producer)) producer->pending = producer->stored;
   }
-  send_confirms(Level::written, Level::accepted);
-  send_confirms(Level::synced, Level::accepted);
-  keep_own_alone();
+  send_confirms(batch, Level::written, Level::accepted);
+  send_confirms(batch, Level::synced, Level::accepted);
+  release(batch);
 }
 
+// After a failed write: the rest of the group waits for the next one.
 void Group::keep_own_alone() {
-  std::erase_if(notes_, [](const Note& note) { return note.wish; });
-  std::vector<GatheredEvent> own;
-  std::vector<routing::QueueId> queues;
-  for (auto event : events_) {
-    if (event.producer != 0) continue;
-    const auto reached = queues_of(event);
-    event.first_queue = static_cast<std::uint32_t>(queues.size());
-    queues.insert(queues.end(), reached.begin(), reached.end());
-    own.push_back(event);
+  std::erase_if(now_.notes, [](const Note& note) { return note.wish; });
+  const auto all = std::exchange(now_.events, {});
+  const auto queues = std::exchange(now_.queues, {});
+  now_.bytes = 0;
+  for (const auto& note : now_.notes) now_.bytes += note.bytes.size() + record_overhead;
+  for (const auto& event : all) {
+    if (event.producer == 0) add(event, std::span{queues}.subspan(event.first_queue, event.queue_count));
   }
-  events_ = std::move(own);
-  queues_ = std::move(queues);
-  bytes_ = 0;
-  for (const auto& event : events_) bytes_ += event.envelope.size() + record_overhead;
-  for (const auto& note : notes_) bytes_ += note.bytes.size() + record_overhead;
-  recycle_frames();
+  now_.texts.clear();
+  now_.answers.clear();
+  recycle_frames(now_);
 }
 
-void Group::send_confirms(Level asked, Level reached) {
-  for (const auto number : confirming_) {
-    Session* session = core_.sessions.find(number);
+// What the group would have filled, or has filled, no longer counts beside what the queues hold.
+void Group::release(const Batch& batch) {
+  for (const auto& event : batch.events) {
+    for (const auto id : batch.queues_of(event)) {
+      QueueEntry* entry = core_.broker.queue(id);
+      if (entry == nullptr) continue;
+      --entry->pending_messages;
+      entry->pending_bytes -= event.envelope.size();
+    }
+  }
+}
+
+void Group::send_confirms(Batch& batch, Level asked, Level reached) {
+  for (auto& answer : batch.answers) {
+    if (answer.asked != asked || answer.confirms.runs.empty()) continue;
+    auto confirms = std::exchange(answer.confirms, {});
+    Session* session = core_.sessions.find(answer.session);
     if (session == nullptr) continue;
-    auto& confirms = session->confirms[static_cast<std::size_t>(asked)];
-    if (confirms.runs.empty()) continue;
     for (auto& run : confirms.runs) {
       if (run.refused) continue;
       run.level = reached;
       core_.broker.totals().confirmed += run.count;
     }
     core_.sessions.send(*session, codec::HubMessage{std::move(confirms)});
-    confirms.runs.clear();
   }
 }
 
 const GatheredEvent* Group::committed(std::uint64_t offset) const {
-  if (committed_first_ == 0 || offset < committed_first_ || offset - committed_first_ >= events_.size()) return nullptr;
-  return &events_[offset - committed_first_];
+  if (syncing_ || stored_.first_offset == 0 || offset < stored_.first_offset ||
+      offset - stored_.first_offset >= stored_.events.size()) {
+    return nullptr;
+  }
+  return &stored_.events[offset - stored_.first_offset];
 }
 
 void Group::begin() {
-  if (!done_) return;  // what is gathered still waits for its commit
-  done_ = false;
-  committed_first_ = 0;
-  events_.clear();
-  queues_.clear();
-  own_.clear();
-  bytes_ = 0;
-  for (const auto& note : notes_) bytes_ += note.bytes.size() + record_overhead;
-  recycle_frames();
+  assert(!syncing_ && "finish() before the group is forgotten");
+  recycle_frames(stored_);
+  stored_.events.clear();
+  stored_.queues.clear();
+  stored_.own.clear();
+  stored_.notes.clear();
+  stored_.texts.clear();
+  stored_.answers.clear();
+  stored_.bytes = 0;
+  stored_.first_offset = 0;
 }
 
-void Group::recycle_frames() {
-  for (auto& frame : kept_) {
-    if (spare_.size() < spare_frames_max && frame.size() <= spare_bytes_max) spare_.push_back(std::move(frame));
+void Group::recycle_frames(Batch& batch) {
+  for (auto& frame : batch.kept) {
+    if (spare_.size() >= spare_frames_max || frame.size() > spare_bytes_max) continue;
+    frame.assign({});  // lets go of what it adopted, and keeps its own memory
+    spare_.push_back(std::move(frame));
   }
-  kept_.clear();
+  batch.kept.clear();
 }
 
 }  // namespace laban::hub

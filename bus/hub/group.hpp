@@ -1,10 +1,12 @@
 // bus/hub/group.hpp - what is gathered for one sync: events and notes, and the confirms that wait for it.
 //
-// Nothing waits to fill a group: it takes what had queued up while the last one was on its way to the disk.
+// Nothing waits to fill a group: it takes what queues up while the last one is on its way to the disk. So there are two:
+// the one that is being gathered, and the one that was written and waits for its sync.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,12 +34,14 @@ struct GatheredEvent {
   std::uint8_t priority = 0;
 };
 
-// Threads:  belongs to the hub's thread.
-// Errors:   commit() returns false where the log took nothing. Then the publishers' events are refused; the hub's own
-//           records (queue changes, dead letters) stay for the next group, since what they tell has already happened.
+// Threads:  belongs to the hub's thread; `wake` is called on the journal's helper thread.
+// Errors:   commit(), start() and finish() return false where the log took nothing. Then the publishers' events are refused;
+//           the hub's own records (queue changes, dead letters) stay for the next group, since what they tell has already
+//           happened. A failed sync ends the log's writing until the next start, which folds anew.
 class Group {
  public:
-  explicit Group(Core& core) : core_(core) {}
+  // `wake` ends the loop's wait when finish() has something to do.
+  Group(Core& core, std::function<void()> wake) : core_(core), wake_(std::move(wake)) {}
 
   // --- frames
   // Where the next one is received.
@@ -47,13 +51,13 @@ class Group {
 
   // --- gathering
 
-  bool empty() const { return events_.empty() && notes_.empty(); }
+  bool empty() const { return now_.events.empty() && now_.notes.empty(); }
   // Nothing to store and nobody to be told.
   bool idle() const { return empty() && confirming_.empty(); }
-  bool has_events() const { return !events_.empty(); }
-  std::size_t bytes() const { return bytes_; }
+  bool has_events() const { return !now_.events.empty(); }
+  std::size_t bytes() const { return now_.bytes; }
   // The offset that the next event will have.
-  std::uint64_t next_offset() const { return core_.journal.next_offset() + events_.size(); }
+  std::uint64_t next_offset() const { return core_.journal.next_offset() + now_.events.size(); }
 
   void add(GatheredEvent event, std::span<const routing::QueueId> queues);
   // An event of the hub itself; takes its envelope. Its other views must point into that envelope.
@@ -63,9 +67,6 @@ class Group {
   void add_note(const codec::Note& note);
   // A note that is a wish: forgotten where it cannot be stored.
   void add_wish(const codec::Note& note);
-
-  // Queues that the group fills count against their limits before they are filled.
-  void reserve(QueueEntry& queue, std::size_t bytes);
 
   // Tells a publisher about one event when its level is reached. `text` is kept.
   struct Fate {
@@ -84,13 +85,20 @@ class Group {
   // --- done
 
   // Stores all, then tells the broker and the feeds, and confirms. `durably` false: notes alone may wait for a later sync.
+  // Not while syncing().
   bool commit(bool durably = true);
-  Timestamp committed_at() const { return recordedtime_; }
+
+  // The same, but where the group is large its sync goes on beside the loop, which gathers the next group: then syncing()
+  // until finish().
+  bool start(bool durably = true);
+  bool syncing() const { return syncing_; }
+  bool finish();
 
   // Where an event of the group just committed lies; null for others. Valid until begin().
   const GatheredEvent* committed(std::uint64_t offset) const;
+  Timestamp committed_at() const { return stored_.recordedtime; }
 
-  // Forgets the committed group, ready for the next one.
+  // Forgets the committed group.
   void begin();
 
  private:
@@ -99,34 +107,51 @@ class Group {
     std::vector<std::byte> bytes;
     bool wish = false;
   };
+  struct Answer {
+    std::uint32_t session = 0;
+    Level asked = Level::synced;
+    codec::Confirms confirms;
+  };
+  // All that one sync covers.
+  struct Batch {
+    std::vector<codec::Frame> kept;
+    std::vector<GatheredEvent> events;
+    std::vector<routing::QueueId> queues;
+    std::vector<codec::Frame> own;  // envelopes of the hub's own events
+    std::vector<Note> notes;
+    std::size_t bytes = 0;
+    std::deque<std::string> texts;
+    std::vector<Answer> answers;  // once gathered
+    // Once written:
+    std::uint64_t first_offset = 0;  // 0: no events
+    std::uint64_t last_offset = 0;
+    Timestamp recordedtime{};
+
+    std::span<const routing::QueueId> queues_of(const GatheredEvent& event) const;
+    codec::EventHeader header_of(const GatheredEvent& event) const;
+  };
+  enum class Sync { here, beside };
+
+  bool store(bool durably, Sync sync);
   void append_all();
-  std::span<const routing::QueueId> queues_of(const GatheredEvent& event) const;
-  codec::EventHeader header_of(const GatheredEvent& event) const;
+  void collect_answers();
+  bool complete(const journal::CommitResult& result);
+  void succeed();
+  void fail(Batch& batch, const std::string& reason);
   void keep_own_alone();
-  void recycle_frames();
-  journal::CommitResult write(bool durably);
-  void succeed(const journal::CommitResult& result);
-  void fail(const journal::CommitResult& result);
-  void send_confirms(Level asked, Level reached);
+  void release(const Batch& batch);
+  void send_confirms(Batch& batch, Level asked, Level reached);
+  void recycle_frames(Batch& batch);
 
   Core& core_;
+  std::function<void()> wake_;
   codec::Frame slot_;
-  std::vector<codec::Frame> kept_;
   std::vector<codec::Frame> spare_;
-  std::vector<GatheredEvent> events_;
-  std::vector<routing::QueueId> queues_;
-  std::vector<codec::Frame> own_;  // envelopes of the hub's own events
-  std::vector<Note> notes_;
-  std::size_t bytes_ = 0;
-  std::vector<QueueEntry*> reserved_;
-  std::vector<std::uint32_t> confirming_;  // sessions
-  bool asked_written_ = false;
-  std::deque<std::string> texts_;
+  Batch now_;     // is being gathered
+  Batch stored_;  // written; everybody is told once it is synced
+  bool syncing_ = false;
+  std::vector<std::uint32_t> confirming_;  // sessions with confirms of the group that is being gathered
   std::vector<std::byte> header_;
-  // Of the last commit:
-  bool done_ = false;
-  std::uint64_t committed_first_ = 0;  // 0: nothing was committed
-  Timestamp recordedtime_{};
 };
 
 }  // namespace laban::hub

@@ -140,7 +140,10 @@ void Hub::start() {
     hub.loop.reset();
     throw;
   }
-  hub.running = true;
+  {
+    const std::lock_guard lock{hub.mutex};
+    hub.running = true;
+  }
   hub.thread = std::thread{[&hub] { hub.run(); }};
 }
 

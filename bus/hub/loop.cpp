@@ -49,7 +49,7 @@ Loop::Loop(const HubOptions& options)
       sessions_(*server_, options_, counters_),
       feeds_(*server_, options_, counters_),
       core_{options_, *journal_, *broker_, sessions_, feeds_, counters_},
-      group_(core_),
+      group_(core_, [this] { server_->wake(); }),
       publishing_(core_, group_),
       dispatch_(core_, group_, publishing_),
       subscribing_(core_),
@@ -126,46 +126,67 @@ void Loop::cycle() {
   run_tasks();
   feeds_.admit_readers(core_.head, core_.now());
   if (ingest_.serve()) busy_ = true;
-  receive();
+  const bool full = !receive();
   if (crash_) return;
-  dispatch_.advance(core_.now());
-  store();
+  // The end of the sync wakes the loop. A full group waits for it here, and so do its publishers.
+  if (!group_.syncing() || journal_->sync_done() || full) {
+    finish_storing();
+    dispatch_.advance(core_.now());
+    store();
+    frames_ = 0;
+  }
   if (subscribing_.serve()) busy_ = true;
   reap();
   const bool idle = group_.idle();
   timers();
-  if (idle && !group_.idle() && core_.storage_trouble.empty()) busy_ = true;  // what timers had to say
+  // What timers had to say ends the wait; during a sync its end does.
+  if (idle && !group_.idle() && !group_.syncing() && core_.storage_trouble.empty()) busy_ = true;
 }
 
-void Loop::receive() {
+// False where the group is full.
+bool Loop::receive() {
   const auto& limits = options_.limits;
-  for (std::size_t frames = 0; frames < limits.group_frames && group_.bytes() < limits.group_bytes; ++frames) {
-    if (!server_->receive(peer_, group_.slot())) return;
+  for (; frames_ < limits.group_frames && group_.bytes() < limits.group_bytes; ++frames_) {
+    if (!server_->receive(peer_, group_.slot())) return true;
     ++counters_.frames_in;
     handle(peer_, group_.slot());
   }
   busy_ = true;
+  return false;
 }
 
 void Loop::store() {
+  finish_storing();
   dispatch_.gather();
-  bool ok = true;
+  storing_ = {};
   if (!group_.idle()) {
-    const bool durably = group_.has_events() || dispatch_.needs_sync() || options_.sync == SyncMode::off;
-    const bool wrote = !group_.empty();
-    ok = group_.commit(durably);
-    if (ok && wrote) {
-      dispatch_.stored(durably);
-      unsynced_ = !durably;
-      if (durably) last_sync_ = Clock::now();
-    }
+    storing_.wrote = !group_.empty();
+    storing_.durably = group_.has_events() || dispatch_.needs_sync() || options_.sync == SyncMode::off;
+    storing_.ok = group_.start(storing_.durably);
   }
-  if (dispatch_.deliver() && ok) busy_ = true;
+  if (!group_.syncing()) tell();
+}
+
+// The group that was written is synced, at the latest now.
+void Loop::finish_storing() {
+  if (!group_.syncing()) return;
+  storing_.ok = group_.finish();
+  tell();
+}
+
+void Loop::tell() {
+  if (storing_.ok && storing_.wrote) {
+    dispatch_.stored(storing_.durably);
+    unsynced_ = !storing_.durably;
+    if (storing_.durably) last_sync_ = Clock::now();
+  }
+  if (dispatch_.deliver() && storing_.ok) busy_ = true;
   group_.begin();
   subscribing_.tell_advance();
 }
 
 void Loop::reap() {
+  if (sessions_.has_ended()) finish_storing();
   sessions_.reap([this](Session& session) {
     const bool clean = session.said_bye;
     dispatch_.leave(session, clean);
@@ -227,6 +248,7 @@ void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
   }
   // What an older holder of the producer said is stored first: the answer tells the last stored sequence.
   store();
+  finish_storing();
   if (Session* older = sessions_.find(peer)) {
     older->said_bye = true;  // replaced, not dead: nobody is blamed
     sessions_.end(*older);
@@ -259,12 +281,11 @@ void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
 }
 
 void Loop::act(Session& session, const codec::ClientMessage& message) {
-  if (const auto* publish = std::get_if<codec::Publish>(&message)) {
-    publishing_.publish(session, *publish);
-  } else if (const auto* dropped = std::get_if<codec::Dropped>(&message)) {
+  if (const auto* publish = std::get_if<codec::Publish>(&message)) return publishing_.publish(session, *publish);
+  if (const auto* settle = std::get_if<codec::Settle>(&message)) return dispatch_.settle(session, *settle);
+  finish_storing();
+  if (const auto* dropped = std::get_if<codec::Dropped>(&message)) {
     ledger_dropped(session, *dropped);
-  } else if (const auto* settle = std::get_if<codec::Settle>(&message)) {
-    dispatch_.settle(session, *settle);
   } else if (const auto* subscribe = std::get_if<codec::Subscribe>(&message)) {
     subscribing_.subscribe(session, *subscribe);
   } else if (const auto* replay = std::get_if<codec::Replay>(&message)) {
@@ -316,7 +337,7 @@ void Loop::timers() {
     next_ping_ = now + options_.ping;
     ping();
   }
-  if (unsynced_ && now - last_sync_ >= lazy_sync) {
+  if (unsynced_ && !group_.syncing() && now - last_sync_ >= lazy_sync) {
     unsynced_ = !journal_->commit(journal::Durability::synced, core_.now());
     last_sync_ = now;
   }
@@ -326,6 +347,7 @@ void Loop::timers() {
   }
   if (now >= next_second_) {
     next_second_ = now + std::chrono::seconds{1};
+    finish_storing();
     sessions_.expire(now);
     requests_.expire(now);
     bound_parking();
@@ -393,6 +415,7 @@ void Loop::remove_unwanted() {
 }
 
 void Loop::save_checkpoint() {
+  finish_storing();
   if (journal_->position() == checkpoint_position_ || journal_->failed()) return;
   // A checkpoint stands for the log up to its position: what queues have decided is written first.
   bool quiet = false;
@@ -444,6 +467,7 @@ void Loop::run_tasks() {
     const std::lock_guard lock{tasks_mutex_};
     tasks.swap(tasks_);
   }
+  if (!tasks.empty() && !crash_) finish_storing();
   for (auto& task : tasks) task(core_);
 }
 
@@ -461,8 +485,10 @@ void Loop::drain() {
   // What clients had sent is still taken; what they send now is answered by the next hub.
   for (std::size_t i = 0; i < drain_cycles_max; ++i) {
     const auto before = counters_.frames_in;
-    receive();
+    frames_ = 0;
+    (void)receive();
     store();
+    finish_storing();
     reap();
     if (counters_.frames_in == before) break;
   }

@@ -2,6 +2,10 @@
 //
 // A cycle takes what has queued up (bounded in frames and bytes), stores it with one sync, and only then confirms,
 // delivers and fans out. Nothing waits to fill a group: an idle hub stores a single event at once.
+//
+// While a large group is being synced, on the journal's helper thread, the loop gathers the next one: it takes in what is
+// published and settled, and nothing else. All other things that a client says, and what the hub does on its own, wait for
+// the sync first, so they see the hub between two groups.
 #pragma once
 
 #include <atomic>
@@ -45,12 +49,14 @@ class Loop {
   void restore();
   void end_transient_queues();
   void cycle();
-  void receive();
+  bool receive();
   void handle(const transport::Peer& peer, codec::Frame& frame);
   void hello(const transport::Peer& peer, const codec::Hello& hello);
   void act(Session& session, const codec::ClientMessage& message);
   void ledger_dropped(const Session& session, const codec::Dropped& dropped);
   void store();
+  void finish_storing();
+  void tell();
   void reap();
   void timers();
   void ping();
@@ -83,7 +89,14 @@ class Loop {
   std::string feeds_endpoint_;
   std::vector<std::string> remarks_;
   transport::Peer peer_;
-  bool busy_ = false;      // more to do without waiting
+  bool busy_ = false;       // more to do without waiting
+  std::size_t frames_ = 0;  // received since the last store
+  struct Storing {
+    bool wrote = false;
+    bool durably = false;
+    bool ok = true;
+  };
+  Storing storing_;        // the group that was stored last
   bool unsynced_ = false;  // notes were written and not yet synced
   Clock::time_point last_sync_{};
   Clock::time_point next_ping_{};

@@ -29,6 +29,7 @@ struct HubLimits {
   std::size_t producers_max = 100'000;
   std::size_t group_bytes = 4u << 20;  // gathered before one sync
   std::size_t group_frames = 2'000;
+  std::size_t sync_beside_bytes = 16u << 10;  // a larger group is synced while the next one is gathered
   std::size_t feed_batch_bytes = 256u << 10;
   std::size_t deliveries_bytes = 256u << 10;      // of one frame to a consumer
   std::size_t replay_bytes = 1u << 20;            // of one answer

@@ -21,6 +21,12 @@ bool is_reserved(std::string_view exchange) {
   return exchange.starts_with("laban.");
 }
 
+// Whether `address` is the exchange, a zero and the routing key.
+bool is_address(std::string_view address, std::string_view exchange, std::string_view routingkey) {
+  return address.size() == exchange.size() + 1 + routingkey.size() && address.ends_with(routingkey) &&
+         address.starts_with(exchange) && address[exchange.size()] == '\0';
+}
+
 std::string in_quotes(std::string_view name) {
   return "'" + std::string{name} + "'";
 }
@@ -260,9 +266,6 @@ void Publishing::settle_fate(Session& session, Producer& producer, const codec::
     GatheredEvent event = checked.event;
     if (checked.unroutable) event.flags |= codec::EventHeader::unroutable;
     const auto queues = std::span{queues_}.subspan(checked.first_queue, checked.queue_count);
-    for (const auto id : queues) {
-      if (QueueEntry* entry = core_.broker.queue(id)) group_.reserve(*entry, event.envelope.size());
-    }
     log_refusals(producer, sequence);
     group_.add(event, queues);
     producer.pending = sequence;
@@ -342,15 +345,17 @@ const Route& Publishing::route(const EventFields& fields) {
   }
   if (topology.generation() != routes_generation_ || routes_.size() >= routes_max) {
     routes_.clear();
+    last_route_ = nullptr;
     routes_generation_ = topology.generation();
   }
+  if (last_route_ != nullptr && is_address(address_, fields.exchange, fields.routingkey)) return *last_route_;
   address_.assign(fields.exchange);
   address_ += '\0';
   address_ += fields.routingkey;
-  if (const auto found = routes_.find(address_); found != routes_.end()) return found->second;
-  auto& fresh = routes_[address_];
-  look_up(fresh);
-  return fresh;
+  const auto [place, fresh] = routes_.try_emplace(address_);
+  if (fresh) look_up(place->second);
+  last_route_ = &place->second;
+  return *last_route_;
 }
 
 void Publishing::say(const NewEvent& event, std::uint16_t flags) {

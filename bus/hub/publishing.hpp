@@ -85,6 +85,7 @@ class Publishing {
   routing::StringMap<Route> routes_;
   std::uint64_t routes_generation_ = 0;
   std::string address_;
+  const Route* last_route_ = nullptr;  // of address_: neighbours often go the same way
   Route headers_route_;
   routing::RouteResult result_;
 };

@@ -81,6 +81,8 @@ class Sessions {
   // Tries again what did not fit.
   void flush_backlogs();
 
+  bool has_ended() const { return !ended_.empty(); }
+
   // Calls `before` for each ended session, then removes it.
   template <class Before>
   void reap(Before before) {

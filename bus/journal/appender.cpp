@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -19,12 +20,13 @@ bool is_full(int error) {
 }  // namespace
 
 Appender::Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments,
-                   Spares& spares)
+                   Spares& spares, bool background)
     : files_(files),
       directory_(std::move(directory)),
       segment_bytes_(segment_bytes),
       segments_(segments),
-      spares_(spares) {}
+      spares_(spares),
+      syncer_(background) {}
 
 void Appender::fail(std::string reason) {
   failed_ = true;
@@ -128,6 +130,7 @@ int Appender::resume(const Head& head) {
 }
 
 Appender::Outcome Appender::write(Group& group, std::int64_t recordedtime) {
+  assert(!syncer_.underway() && "nothing is written while a sync is underway");
   if (failed_) return Outcome::failed;
   const auto terminated = group.terminated();
   const auto batch = group.batch();
@@ -168,8 +171,27 @@ Appender::Outcome Appender::write(Group& group, std::int64_t recordedtime) {
 Appender::Outcome Appender::sync() {
   if (failed_) return Outcome::failed;
   if (!dirty()) return Outcome::ok;
+  const auto before = std::chrono::steady_clock::now();
+  const int error = file_->sync_data();
+  sync_time_ = std::chrono::steady_clock::now() - before;
+  return synced(error);
+}
+
+bool Appender::start_sync(std::function<void()> done) {
+  if (failed_ || !dirty()) return false;
+  syncer_.start(file_, std::move(done));
+  return true;
+}
+
+Appender::Outcome Appender::finish_sync() {
+  const auto result = syncer_.finish();
+  sync_time_ = result.took;
+  return synced(result.error);
+}
+
+Appender::Outcome Appender::synced(int error) {
   // A full disk at a sync is a failed sync like any other: what the kernel dropped, it will not write later.
-  if (const int error = file_->sync_data()) return refuse(is_full(error) ? EIO : error, "syncing the log");
+  if (error != 0) return refuse(is_full(error) ? EIO : error, "syncing the log");
   ++counters_.syncs;
   head_.synced = head_.position;
   head_.synced_offset = head_.next_offset;

@@ -11,6 +11,7 @@
 #include "bus/journal/group.hpp"
 #include "bus/journal/segments.hpp"
 #include "bus/journal/spares.hpp"
+#include "bus/journal/syncer.hpp"
 
 namespace laban::journal {
 
@@ -30,7 +31,8 @@ class Appender {
  public:
   enum class Outcome { ok, no_space, failed };
 
-  Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments, Spares& spares);
+  Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments, Spares& spares,
+           bool background);
 
   // Begins the first segment of a new log.
   Outcome create(const Head& head);
@@ -42,6 +44,12 @@ class Appender {
 
   Outcome write(Group& group, std::int64_t recordedtime);
   Outcome sync();
+
+  // The same beside the caller: nothing is written between the two. False where there is nothing to be synced.
+  bool start_sync(std::function<void()> done);
+  Outcome finish_sync();
+  const Syncer& syncer() const { return syncer_; }
+  std::chrono::nanoseconds sync_time() const { return sync_time_; }  // of the last one
 
   // Writes, without a sync of its own, how far the log is synced. Whatever is unreadable before a mark was
   // confirmed.
@@ -68,15 +76,18 @@ class Appender {
   Outcome rotate(std::uint64_t bytes_needed);
   int begin_segment(const std::string& path, std::uint64_t size, bool allocate);
   Outcome refuse(int error, const std::string& doing);
+  Outcome synced(int error);
 
   FileSystem& files_;
   const std::string directory_;
   const std::uint64_t segment_bytes_;
   Segments& segments_;
   Spares& spares_;
+  Syncer syncer_;
   Head head_;
   std::shared_ptr<File> file_;
   Counters counters_;
+  std::chrono::nanoseconds sync_time_{};
   bool failed_ = false;
   std::string reason_;
 };

@@ -22,7 +22,7 @@ struct Journal::Impl {
         options(how),
         segments(files, directory, options.cache_bytes),
         spares(files, directory, options.segment_bytes, options.spare_segments, options.background),
-        appender(files, directory, options.segment_bytes, segments, spares) {
+        appender(files, directory, options.segment_bytes, segments, spares, options.background) {
     pending.clear();
   }
 

@@ -109,18 +109,40 @@ CommitResult Journal::commit(Durability durability, Timestamp recordedtime) {
   auto& appender = impl_->appender;
   auto& pending = impl_->pending;
   assert(!impl_->closed && "nothing is written after close()");
+  assert(!syncing() && "finish_sync() before the next commit");
   const auto events = pending.events();
   const auto first = appender.head().next_offset;
   auto outcome = appender.failed() ? Appender::Outcome::failed : Appender::Outcome::ok;
   if (outcome == Appender::Outcome::ok && !pending.empty())
     outcome = appender.write(pending, recordedtime.time_since_epoch().count());
   pending.clear();
-  if (outcome == Appender::Outcome::ok && durability == Durability::synced) outcome = appender.sync();
+  const bool syncs = outcome == Appender::Outcome::ok && durability == Durability::synced && appender.dirty();
+  if (syncs) outcome = appender.sync();
   auto result = impl_->answer(outcome);
+  if (syncs) result.sync_time = appender.sync_time();
   if (result && events > 0) {
     result.first_offset = first;
     result.last_offset = first + events - 1;
   }
+  return result;
+}
+
+bool Journal::start_sync(std::function<void()> done) {
+  assert(!syncing() && "one sync at a time");
+  return impl_->appender.start_sync(std::move(done));
+}
+
+bool Journal::syncing() const {
+  return impl_->appender.syncer().underway();
+}
+
+bool Journal::sync_done() const {
+  return impl_->appender.syncer().done();
+}
+
+CommitResult Journal::finish_sync() {
+  auto result = impl_->answer(impl_->appender.finish_sync());
+  result.sync_time = impl_->appender.sync_time();
   return result;
 }
 
@@ -135,6 +157,7 @@ const std::string& Journal::failure() const {
 
 bool Journal::close() {
   if (impl_->closed) return !failed();
+  if (syncing()) (void)finish_sync();
   impl_->pending.clear();
   impl_->closed = true;
   return impl_->appender.sync() == Appender::Outcome::ok && impl_->appender.mark_durably();

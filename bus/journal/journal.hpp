@@ -4,9 +4,8 @@
 // the hub; it has its place between the events and no offset. A *position* is a byte address in the whole
 // log, growing over all segments. docs/log-format.md tells what lies on the disk.
 //
-// Threads:  belongs to one thread, reads included. It starts one helper thread that fills segments with zeros
-// ahead of
-//           time and touches nothing else; options.background turns it off.
+// Threads:  belongs to one thread, reads included. It starts two helper threads: one fills segments with zeros ahead of
+//           time and touches nothing else, one does the syncs of start_sync(); options.background turns them off.
 // Delivery: what commit(synced) said `ok` to survives a power cut. What survives is always a prefix of what
 // was
 //           committed, and a group survives whole or not at all.
@@ -59,8 +58,9 @@ struct CommitResult {
   std::string reason;              // why not: what to do
   std::uint64_t first_offset = 0;  // of the group's events; 0 where it had none
   std::uint64_t last_offset = 0;
-  std::uint64_t position = 0;  // behind the group
-  Timestamp recordedtime{};    // never before that of an earlier group
+  std::uint64_t position = 0;            // behind the group
+  Timestamp recordedtime{};              // never before that of an earlier group
+  std::chrono::nanoseconds sync_time{};  // what the sync took; 0 where there was none
 
   explicit operator bool() const { return status == Status::ok; }
 };
@@ -170,6 +170,14 @@ class Journal {
   // anything but `ok` the group is gone from memory too and its offsets are given anew. An empty group only
   // syncs.
   CommitResult commit(Durability durability, Timestamp recordedtime);
+
+  // commit(synced) in two steps, so that the sync runs beside the caller: commit(written), start_sync(), and finish_sync(),
+  // which waits for it. In between the caller may append to the next group and read; nothing else. `done` is called on a
+  // helper thread when finish_sync() would no longer wait. False where there is nothing to be synced.
+  bool start_sync(std::function<void()> done);
+  bool syncing() const;    // between the two
+  bool sync_done() const;  // finish_sync() will not wait
+  CommitResult finish_sync();
 
   bool failed() const;                 // refuses every commit
   const std::string& failure() const;  // why: what to do

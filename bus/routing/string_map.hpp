@@ -5,6 +5,9 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <absl/hash/hash.h>
+#include <absl/strings/string_view.h>
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -13,7 +16,9 @@ namespace laban::routing {
 
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const {
+    return absl::Hash<absl::string_view>{}({text.data(), text.size()});
+  }
 };
 
 template <class Value>

@@ -14,8 +14,15 @@ using namespace laban::test;
 
 namespace {
 
+// Everything here must hold wherever the sync is done, so each test runs twice.
 struct FaultyHub {
   FaultyHub() {
+    SUBCASE("synced by the loop") {
+      fixture.options.limits.sync_beside_bytes = ~std::size_t{0};
+    }
+    SUBCASE("synced beside the loop") {
+      fixture.options.limits.sync_beside_bytes = 0;
+    }
     fixture.options.data = "/log";
     fixture.options.files = &files;
     fixture.options.segment_bytes = 1u << 20;
@@ -25,8 +32,9 @@ struct FaultyHub {
   HubFixture fixture;
 };
 
+// Of the log, not of a segment that is being filled with zeros.
 bool is_sync(const FileCall& call) {
-  return call.kind == FileCall::Kind::sync;
+  return call.kind == FileCall::Kind::sync && !call.path.ends_with(".filling");
 }
 
 // What the hub's log has, read back over the socket.
@@ -98,6 +106,79 @@ TEST_CASE("hub: nobody hears of an event, by confirm, delivery or feed, before i
   CHECK(client.deliveries(1).size() == 1);
   CHECK(reader.next_events());
   test.files.on_call({});
+}
+
+TEST_CASE("hub: what came during a sync is confirmed by the next one and not by this one (G30)") {
+  FaultyHub test;
+  RawClient client{test.fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.publish(1, {raw_event("a", "x")}).size() == 1);
+  std::atomic<int> begun{0};
+  std::atomic<int> allowed{0};
+  test.files.on_call([&](const FileCall& call) {
+    if (!is_sync(call)) return;
+    const int mine = ++begun;
+    while (allowed < mine) std::this_thread::yield();
+  });
+  const auto say = [&](std::uint64_t sequence, const char* id) {
+    const auto envelope = codec::encode_envelope(raw_event(id, "x"));
+    codec::Publish publish;
+    publish.first_sequence = sequence;
+    publish.events = {envelope.bytes()};
+    client.say(codec::ClientMessage{publish});
+  };
+  say(2, "b");
+  REQUIRE(eventually(10s, [&] { return begun == 1; }));
+  say(3, "c");
+  CHECK(client.hear<codec::Confirms>(50ms) == nullptr);
+  allowed = 1;
+  const auto first = client.confirms(1);
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].first_sequence == 2);
+  REQUIRE(eventually(10s, [&] { return begun == 2; }));
+  CHECK(client.hear<codec::Confirms>(50ms) == nullptr);
+  allowed = 2;
+  const auto second = client.confirms(1);
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].first_sequence == 3);
+  allowed = 1'000;
+  test.files.on_call({});
+}
+
+TEST_CASE("hub: a sync that fails refuses its group and what came meanwhile (G30)") {
+  FaultyHub test;
+  RawClient client{test.fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.publish(1, {raw_event("a", "x")}).size() == 1);
+  std::atomic<bool> held{false};
+  std::atomic<bool> go{false};
+  test.files.inject({.kind = Fault::Kind::error, .error = EIO, .at = 1, .how_often = 1, .only = is_sync});
+  test.files.on_call([&](const FileCall& call) {
+    if (!is_sync(call)) return;
+    held = true;
+    while (!go) std::this_thread::yield();
+  });
+  const auto say = [&](std::uint64_t sequence, const char* id) {
+    const auto envelope = codec::encode_envelope(raw_event(id, "x"));
+    codec::Publish publish;
+    publish.first_sequence = sequence;
+    publish.events = {envelope.bytes()};
+    client.say(codec::ClientMessage{publish});
+  };
+  say(2, "b");
+  REQUIRE(eventually(10s, [&] { return held.load(); }));
+  say(3, "c");
+  go = true;
+  for (const auto sequence : {2u, 3u}) {
+    const auto refused = client.confirms(1);
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].first_sequence == sequence);
+    CHECK(refused[0].refused);
+    CHECK(refused[0].code == codec::Refusal::storage);
+  }
+  test.files.on_call({});
+  test.files.heal();
+  CHECK(stored(*test.fixture.hub) == std::vector<std::string>{"a"});
 }
 
 TEST_CASE("hub: after a failed sync publishing is refused with the reason, and reading goes on (G30)") {

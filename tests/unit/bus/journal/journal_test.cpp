@@ -3,9 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "bus/journal/format.hpp"
 #include "bus/journal/verify.hpp"
 #include "laban/error.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/faulty_files.hpp"
 #include "tests/support/journal_log.hpp"
 
@@ -244,4 +248,71 @@ TEST_CASE("journal: a log of a newer format is refused by name") {
   } catch (const Error& error) {
     CHECK(std::string{error.what()}.find("use a newer laban") != std::string::npos);
   }
+}
+
+namespace {
+
+Options with_helpers() {
+  auto options = small_options(1 << 20);
+  options.background = true;
+  options.spare_segments = 0;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "journal: while a sync is underway the next group is gathered, and it is not on the disk before its own (G17)") {
+  FaultyFiles files;
+  auto log = open_log(files, with_helpers());
+  append(*log, "one");
+  REQUIRE(commit(*log, 1, Durability::written));
+  std::atomic<bool> held{false};
+  std::atomic<bool> go{false};
+  files.on_call([&](const FileCall& call) {
+    if (call.kind != FileCall::Kind::sync) return;
+    held = true;
+    while (!go) std::this_thread::yield();
+  });
+  std::atomic<int> told{0};
+  REQUIRE(log->start_sync([&] { ++told; }));
+  REQUIRE(eventually(std::chrono::seconds{10}, [&] { return held.load(); }));
+  CHECK(log->syncing());
+  CHECK_FALSE(log->sync_done());
+  CHECK(told == 0);
+  CHECK(log->synced_head() == 0);
+  CHECK(append(*log, "two") == 2);
+  go = true;
+  const auto result = log->finish_sync();
+  REQUIRE(result);
+  CHECK(result.sync_time.count() > 0);
+  CHECK_FALSE(log->syncing());
+  CHECK(log->synced_head() == 1);
+  CHECK(log->head() == 1);
+  CHECK(eventually(std::chrono::seconds{10}, [&] { return told == 1; }));
+  CHECK_FALSE(log->start_sync([&] { ++told; }));  // all that was written is synced
+  files.on_call({});
+  REQUIRE(commit(*log, 2));
+  log.reset();
+  log = open_log(files, with_helpers());
+  CHECK(events_of(*log) == std::map<std::uint64_t, std::string>{{1, "one"}, {2, "two"}});
+}
+
+TEST_CASE("journal: a sync that fails beside its owner ends the log's writing as any other (G17)") {
+  FaultyFiles files;
+  const auto log = open_log(files, with_helpers());
+  append(*log, "one");
+  REQUIRE(commit(*log, 1, Durability::written));
+  files.inject({.kind = Fault::Kind::error, .error = 5, .at = 1, .only = [](const FileCall& call) {
+                  return call.kind == FileCall::Kind::sync;
+                }});
+  REQUIRE(log->start_sync([] {}));
+  append(*log, "two");
+  const auto result = log->finish_sync();
+  CHECK(result.status == CommitResult::Status::failed);
+  CHECK_FALSE(result.reason.empty());
+  CHECK(log->failed());
+  files.heal();
+  CHECK_FALSE(commit(*log, 2));
+  CHECK(log->synced_head() == 0);
 }
