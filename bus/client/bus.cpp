@@ -110,11 +110,9 @@ struct Bus::Impl {
     session.check();
     fill(event);
     if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
-    codec::Frame envelope = codec::encode_envelope(event);
-    std::string id = event.id;
-    if (!window.append(envelope, event.id, event.sequence, wait, std::move(waiter), in_handler())) return {};
+    if (!window.append(event, wait, std::move(waiter), in_handler())) return {};
     session.nudge();
-    return id;
+    return std::move(event.id);
   }
 
   using Waiter = client::PublishWindow::Waiter;
@@ -126,22 +124,20 @@ struct Bus::Impl {
       throw Error(Errc::usage, "an atomic set of " + std::to_string(events.size()) + " events: give 1 to " +
                                    std::to_string(atomic_events_max));
     }
-    std::vector<codec::Frame> envelopes;
-    std::vector<std::string> ids;
+    std::size_t index = 0;
     std::size_t bytes = 0;
     const auto sequence = events.front().sequence;
     for (auto& event : events) {
       fill(event);
       if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
-      if (event.sequence != (sequence == 0 ? 0 : sequence + envelopes.size())) {
+      if (event.sequence != (sequence == 0 ? 0 : sequence + index++)) {
         throw Error(Errc::usage,
                     "the sequences of an atomic set do not follow each other: number them densely, or not");
       }
-      bytes += envelopes.emplace_back(codec::encode_envelope(event)).size();
-      ids.push_back(event.id);
+      bytes += codec::envelope_bytes(event);
     }
     if (bytes > atomic_bytes_max) throw Error(Errc::usage, "an atomic set of over 32 MiB: split it");
-    if (!window.append_atomic(envelopes, ids, sequence, wait, std::move(waiters), in_handler())) return false;
+    if (!window.append_atomic(events, wait, std::move(waiters), in_handler())) return false;
     session.nudge();
     return true;
   }

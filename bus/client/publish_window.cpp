@@ -20,48 +20,48 @@ bool PublishWindow::has_room(std::size_t events, std::size_t bytes, bool beyond)
   return events_ + events <= limits_.events && bytes_ + bytes <= limits_.bytes;
 }
 
-bool PublishWindow::append(codec::Frame& envelope, std::string& id, std::uint64_t sequence,
-                           std::optional<std::chrono::milliseconds> wait, std::shared_ptr<Waiter> waiter, bool beyond) {
+bool PublishWindow::append(const NewEvent& event, std::optional<std::chrono::milliseconds> wait,
+                           std::shared_ptr<Waiter> waiter, bool beyond) {
+  const std::size_t bytes = codec::envelope_bytes(event) + codec::event_overhead_bytes;
   std::unique_lock lock{mutex_};
-  const auto settled_or_room = [&] { return closed_ || has_room(envelope.size(), beyond); };
+  const auto settled_or_room = [&] { return closed_ || has_room(bytes, beyond); };
   if (!settled_or_room()) {
     if (wait && !moved_.wait_for(lock, *wait, settled_or_room)) return false;
     if (!wait) moved_.wait(lock, settled_or_room);
   }
   if (closed_) throw *closed_;
-  if (sequence != 0 && sequence <= counted_.value_or(0) && underway(sequence)) {
+  if (event.sequence != 0 && event.sequence <= counted_.value_or(0) && underway(event.sequence)) {
     throw Error(Errc::usage,
-                "sequence " + std::to_string(sequence) + " is underway: number each event once, and growing");
+                "sequence " + std::to_string(event.sequence) + " is underway: number each event once, and growing");
   }
   ++stats_.published;
-  add(envelope, id, sequence, std::move(waiter));
+  add(event, bytes, std::move(waiter));
   return true;
 }
 
-bool PublishWindow::append_atomic(std::vector<codec::Frame>& envelopes, std::vector<std::string>& ids,
-                                  std::uint64_t sequence, std::optional<std::chrono::milliseconds> wait,
+bool PublishWindow::append_atomic(const std::vector<NewEvent>& events, std::optional<std::chrono::milliseconds> wait,
                                   std::vector<std::shared_ptr<Waiter>> waiters, bool beyond) {
   std::size_t bytes = 0;
-  for (const codec::Frame& envelope : std::as_const(envelopes)) bytes += envelope.size() + codec::event_overhead_bytes;
+  for (const auto& event : events) bytes += codec::envelope_bytes(event) + codec::event_overhead_bytes;
   std::unique_lock lock{mutex_};
-  const auto settled_or_room = [&] { return closed_ || has_room(envelopes.size(), bytes, beyond); };
+  const auto settled_or_room = [&] { return closed_ || has_room(events.size(), bytes, beyond); };
   if (!settled_or_room()) {
     if (wait && !moved_.wait_for(lock, *wait, settled_or_room)) return false;
     if (!wait) moved_.wait(lock, settled_or_room);
   }
   if (closed_) throw *closed_;
-  for (std::size_t i = 0; i < envelopes.size() && sequence != 0; ++i) {
-    if (sequence + i > counted_.value_or(0) || !underway(sequence + i)) continue;
+  for (const auto& event : events) {
+    if (event.sequence == 0 || event.sequence > counted_.value_or(0) || !underway(event.sequence)) continue;
     throw Error(Errc::usage,
-                "sequence " + std::to_string(sequence + i) + " is underway: number each event once, and growing");
+                "sequence " + std::to_string(event.sequence) + " is underway: number each event once, and growing");
   }
   if (!batches_.empty()) batches_.back()->closed = true;
-  for (std::size_t i = 0; i < envelopes.size(); ++i) {
+  for (std::size_t i = 0; i < events.size(); ++i) {
     ++stats_.published;
-    add(envelopes[i], ids[i], sequence == 0 ? 0 : sequence + i, waiters.empty() ? nullptr : std::move(waiters[i]),
-        i > 0);
+    add(events[i], codec::envelope_bytes(events[i]) + codec::event_overhead_bytes,
+        waiters.empty() ? nullptr : std::move(waiters[i]), i > 0);
   }
-  batches_.back()->atomic = true;
+  batches_.back()->builder.make_atomic();
   batches_.back()->closed = true;
   return true;
 }
@@ -72,40 +72,36 @@ bool PublishWindow::underway(std::uint64_t sequence) const {
   });
 }
 
-void PublishWindow::add(codec::Frame& envelope, std::string& id, std::uint64_t sequence, std::shared_ptr<Waiter> waiter,
-                        bool same_frame) {
-  if (sequence == 0) sequence = counted_.value_or(0) + 1;
+void PublishWindow::add(const NewEvent& event, std::size_t bytes, std::shared_ptr<Waiter> waiter, bool same_frame) {
+  const auto sequence = event.sequence == 0 ? counted_.value_or(0) + 1 : event.sequence;
   growing_ = growing_ && sequence > counted_.value_or(0);
   counted_ = std::max(counted_.value_or(0), sequence);
-  codec::set_sequence(envelope.bytes(), sequence);
 
   Batch* batch = batches_.empty() ? nullptr : batches_.back().get();
-  const bool fits = same_frame || (batch != nullptr && !batch->closed && batch->end_sequence() == sequence &&
-                                   batch->ids.size() < limits_.batch_events &&
-                                   batch->bytes + envelope.size() + codec::event_overhead_bytes <= limits_.batch_bytes);
+  const bool fits =
+      same_frame || (batch != nullptr && !batch->closed && batch->end_sequence() == sequence &&
+                     batch->settled.size() < limits_.batch_events && batch->bytes + bytes <= limits_.batch_bytes);
   if (!fits) {
     if (batch != nullptr) batch->closed = true;
-    batches_.push_back(std::make_shared<Batch>());
+    batches_.push_back(std::make_shared<Batch>(memory_->take(), sequence, level_));
     batch = batches_.back().get();
-    batch->first_sequence = sequence;
   }
-  if (waiter) batch->waiters.emplace(batch->ids.size(), std::move(waiter));
-  const std::size_t bytes = envelope.size() + codec::event_overhead_bytes;
-  batch->bytes += bytes;
-  bytes_ += bytes;
-  batch->ids.push_back(std::move(id));
+  batch->builder.add(event);
+  if (waiter) batch->waiting.emplace(batch->settled.size(), Waiting{event.id, std::move(waiter)});
+  if (keeps_confirms_) batch->ids.push_back(event.id);
   batch->settled.push_back(false);
   ++batch->unsettled;
+  batch->bytes += bytes;
+  bytes_ += bytes;
   ++events_;
-  batch->envelopes.push_back(std::move(envelope));
 }
 
 void PublishWindow::close(const Error& error) {
   const std::lock_guard lock{mutex_};
   if (!closed_) closed_ = error;
   for (const auto& batch : batches_) {
-    for (auto& [index, waiter] : batch->waiters) waiter->set_exception(std::make_exception_ptr(error));
-    batch->waiters.clear();
+    for (auto& [index, waiting] : batch->waiting) waiting.waiter->set_exception(std::make_exception_ptr(error));
+    batch->waiting.clear();
   }
   moved_.notify_all();
 }
@@ -132,16 +128,7 @@ SharedFrame PublishWindow::next() {
     batch = batches_[next_];
     batch->closed = true;
   }
-  if (!batch->frame) {
-    codec::Publish publish;
-    publish.first_sequence = batch->first_sequence;
-    publish.level = level_;
-    publish.atomic = batch->atomic;
-    publish.events.reserve(batch->envelopes.size());
-    for (const codec::Frame& envelope : std::as_const(batch->envelopes)) publish.events.push_back(envelope.bytes());
-    batch->frame = std::make_shared<const codec::Frame>(codec::encode(codec::ClientMessage{std::move(publish)}));
-    batch->envelopes = {};
-  }
+  if (!batch->frame) batch->frame = memory_->share(batch->builder.finish());
   return batch->frame;
 }
 
@@ -192,19 +179,20 @@ void PublishWindow::settle(Batch& batch, std::size_t index, const codec::Confirm
     ++stats_.confirmed;
     if (run.unroutable) ++stats_.unroutable;
   }
-  std::shared_ptr<Waiter> waiter;
-  if (const auto place = batch.waiters.find(index); place != batch.waiters.end()) {
-    waiter = std::move(place->second);
-    batch.waiters.erase(place);
-  }
-  if (!waiter && !keeps_confirms_) return;
-  report({std::move(batch.ids[index]), batch.first_sequence + index, offset, run.level, run.queues, run.unroutable,
-          run.duplicate, run.refused, std::string{run.message}, run.refused && is_for_now(run.code)},
-         waiter);
-}
-
-void PublishWindow::report(Confirm confirm, const std::shared_ptr<Waiter>& waiter) {
-  if (waiter) waiter->set_value(confirm);
+  if (!keeps_confirms_ && batch.waiting.empty()) return;
+  auto waiting = batch.waiting.extract(index);
+  if (!keeps_confirms_ && waiting.empty()) return;
+  Confirm confirm{keeps_confirms_ ? std::move(batch.ids[index]) : std::move(waiting.mapped().id),
+                  batch.first_sequence + index,
+                  offset,
+                  run.level,
+                  run.queues,
+                  run.unroutable,
+                  run.duplicate,
+                  run.refused,
+                  std::string{run.message},
+                  run.refused && is_for_now(run.code)};
+  if (!waiting.empty()) waiting.mapped().waiter->set_value(confirm);
   if (keeps_confirms_) confirms_.push_back(std::move(confirm));
 }
 

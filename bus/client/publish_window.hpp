@@ -1,7 +1,7 @@
 // bus/client/publish_window.hpp - what was published and is not confirmed yet, packed into frames, in order.
 //
 // Threads: append(), wait_until_idle() and the counters are safe from any thread; everything else belongs to the I/O
-//          thread. Appending costs one lock; packing and sending happen outside it.
+//          thread. Appending costs one lock, under which the event is encoded into its frame; sending happens outside it.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,9 @@
 #include <vector>
 
 #include "bus/client/feed_merge.hpp"
+#include "bus/client/frame_memory.hpp"
 #include "bus/codec/protocol.hpp"
+#include "bus/codec/publish_builder.hpp"
 #include "laban/bus.hpp"
 #include "laban/error.hpp"
 
@@ -29,7 +31,8 @@ class PublishWindow {
     std::size_t events = 10'000;
     std::size_t bytes = 64u << 20;
     std::size_t batch_events = 1'024;
-    std::size_t batch_bytes = 1u << 20;
+    std::size_t batch_bytes =
+        256u << 10;  // large enough to make the cost of a message small, and it stays in the caches
   };
 
   // A named producer goes on counting where the hub's log ends, so it counts only after welcome().
@@ -37,18 +40,16 @@ class PublishWindow {
 
   using Waiter = std::promise<Confirm>;
 
-  // Takes an encoded envelope. `sequence` 0: counted here. Waits for room for as long as `wait`; false: there was none.
+  // Takes an event and encodes it. Its sequence 0: counted here. Waits for room for as long as `wait`; false: there was none.
   // `beyond` lets a handler go on publishing while its own confirms wait for it. Throws the Error of close(), and
   // Error(usage) for a sequence that is underway.
-  bool append(codec::Frame& envelope, std::string& id, std::uint64_t sequence,
-              std::optional<std::chrono::milliseconds> wait, std::shared_ptr<Waiter> waiter = nullptr,
-              bool beyond = false);
+  bool append(const NewEvent& event, std::optional<std::chrono::milliseconds> wait,
+              std::shared_ptr<Waiter> waiter = nullptr, bool beyond = false);
 
   // Takes several at once, which the hub stores all or none: a frame of their own. Their sequences are 0, or follow each other.
   // A set that is larger than the window goes through alone. `waiters` has one for each, or none.
-  bool append_atomic(std::vector<codec::Frame>& envelopes, std::vector<std::string>& ids, std::uint64_t sequence,
-                     std::optional<std::chrono::milliseconds> wait, std::vector<std::shared_ptr<Waiter>> waiters = {},
-                     bool beyond = false);
+  bool append_atomic(const std::vector<NewEvent>& events, std::optional<std::chrono::milliseconds> wait,
+                     std::vector<std::shared_ptr<Waiter>> waiters = {}, bool beyond = false);
 
   // Every append and wait from now on throws this.
   void close(const Error& error);
@@ -79,35 +80,40 @@ class PublishWindow {
   void add_to(BusStats& stats) const;
 
  private:
-  // A frame's worth. Open while the application appends to it, then packed once and kept until each event is settled.
+  struct Waiting {
+    std::string id;
+    std::shared_ptr<Waiter> waiter;
+  };
+  // A frame's worth. Open while the application appends to it, then finished once and kept until each event is settled.
   struct Batch {
+    Batch(codec::Words memory, std::uint64_t first, Level level)
+        : first_sequence(first), builder(std::move(memory), first, level) {}
+
     std::uint64_t first_sequence = 0;
-    std::vector<codec::Frame> envelopes;  // until packed
-    std::vector<std::string> ids;
+    codec::PublishBuilder builder;  // the I/O thread's once it is closed
+    std::vector<std::string> ids;   // where confirms are kept
     std::vector<bool> settled;
     std::size_t unsettled = 0;
     std::size_t bytes = 0;
     bool closed = false;
-    bool atomic = false;
     SharedFrame frame;
-    std::map<std::size_t, std::shared_ptr<Waiter>> waiters;
+    std::map<std::size_t, Waiting> waiting;
 
-    std::uint64_t end_sequence() const { return first_sequence + ids.size(); }
+    std::uint64_t end_sequence() const { return first_sequence + settled.size(); }
     bool holds(std::uint64_t sequence) const { return sequence >= first_sequence && sequence < end_sequence(); }
   };
 
   bool has_room(std::size_t bytes, bool beyond) const { return has_room(1, bytes, beyond); }
   bool has_room(std::size_t events, std::size_t bytes, bool beyond) const;
   bool underway(std::uint64_t sequence) const;
-  void add(codec::Frame& envelope, std::string& id, std::uint64_t sequence, std::shared_ptr<Waiter> waiter,
-           bool same_frame = false);
+  void add(const NewEvent& event, std::size_t bytes, std::shared_ptr<Waiter> waiter, bool same_frame = false);
   void settle(Batch& batch, std::size_t index, const codec::Confirms::Run& run, std::uint64_t offset);
-  void report(Confirm confirm, const std::shared_ptr<Waiter>& waiter);
   void drop_settled();
 
   const Limits limits_;
   const Level level_;
   const bool named_;
+  const std::shared_ptr<FrameMemory> memory_ = std::make_shared<FrameMemory>();
   bool keeps_confirms_ = false;
 
   mutable std::mutex mutex_;

@@ -59,7 +59,8 @@ void Session::add(std::shared_ptr<Part> part) {
 }
 
 void Session::nudge() {
-  if (asleep_.exchange(false)) link_->wake();
+  // Looking first keeps a busy publisher from writing to what the other thread reads.
+  if (asleep_ && asleep_.exchange(false)) link_->wake();
 }
 
 bool Session::wait_until_connected(std::chrono::milliseconds wait) {

@@ -374,14 +374,15 @@ bool Subscription::handle_chunk(const FeedHandlers& handlers, std::size_t& left,
     fields.recordedtime = recorded.recordedtime;
     fields.principal = recorded.principal;
     if (codec::read_envelope(recorded.envelope, fields)) {
-      ++handled_;
+      handled_.store(handled_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one thread counts
       if (handlers.on_event) handlers.on_event(Event{std::move(fields)});
     } else {
       ++malformed_;
     }
     if (current_->fleeting) continue;
-    position_ = recorded.offset;
-    hub_time_ = std::max(hub_time_.load(), recorded.recordedtime.time_since_epoch().count());
+    position_.store(recorded.offset, std::memory_order_release);
+    const auto time = recorded.recordedtime.time_since_epoch().count();
+    if (time > hub_time_.load(std::memory_order_relaxed)) hub_time_.store(time, std::memory_order_relaxed);
   }
   const bool fleeting = current_->fleeting;
   if (!fleeting) {

@@ -4,12 +4,15 @@
 #include <capnp/message.h>
 #include <kj/exception.h>
 
+#include <algorithm>
 #include <cassert>
-#include <limits>
+#include <cstring>
+#include <initializer_list>
 
 #include "bus/codec/capnp_text.hpp"
 #include "bus/codec/flat_builder.hpp"
 #include "bus/codec/headers.hpp"
+#include "bus/codec/pointer_words.hpp"
 #include "laban/envelope.capnp.h"
 
 namespace laban::codec {
@@ -22,6 +25,112 @@ Timestamp at(std::int64_t nanoseconds) {
 
 std::int64_t nanoseconds(Timestamp time) {
   return time.time_since_epoch().count();
+}
+
+// Where the schema puts what. Fields are only ever added behind these, and the assertions below make whoever adds one come
+// here.
+enum DataWord : std::size_t { time_word, sequence_word, expirytime_word, deliverytime_word, small_word, data_words };
+enum Pointer : std::size_t {
+  id_pointer,
+  source_pointer,
+  type_pointer,
+  subject_pointer,
+  dataschema_pointer,
+  datacontenttype_pointer,
+  correlationid_pointer,
+  causationid_pointer,
+  traceparent_pointer,
+  partitionkey_pointer,
+  exchange_pointer,
+  routingkey_pointer,
+  headers_pointer,
+  data_pointer,
+  replyto_pointer,
+  pointers
+};
+constexpr Word mandatory_bit = 1u << 8;  // of small_word; the priority is its lowest byte
+constexpr auto schema_size = capnp::_::structSize<schema::Envelope>();
+static_assert(schema_size.data == data_words && schema_size.pointers == pointers);
+constexpr std::size_t root_words = 1 + data_words + pointers;  // with the pointer to it
+
+// An envelope as we write it ourselves: a root, and texts and bytes that lie in the same segment.
+class PlainReader {
+ public:
+  explicit PlainReader(std::span<const Word> words) : words_(words), budget_(words.size() + 32) {
+    const Word root = words[0];
+    const std::int64_t first = 1 + offset_of(root);
+    data_words_ = data_words_of(root);
+    pointers_ = pointers_of(root);
+    plain_ =
+        is_struct(root) && first >= 1 && static_cast<std::uint64_t>(first) + data_words_ + pointers_ <= words.size();
+    if (plain_) first_ = static_cast<std::size_t>(first);
+  }
+
+  bool plain() const { return plain_; }
+  Word word(std::size_t index) const { return index < data_words_ ? words_[first_ + index] : 0; }
+  Word pointer(std::size_t index) const { return index < pointers_ ? words_[first_ + data_words_ + index] : 0; }
+
+  std::string_view text(std::size_t index) {
+    const Blob bytes = blob(index);
+    if (bytes.data() == nullptr) return {};
+    // A text ends in a zero that is none of it.
+    if (bytes.empty() || bytes.back() != std::byte{0}) {
+      plain_ = false;
+      return {};
+    }
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size() - 1};
+  }
+
+  Blob blob(std::size_t index) {
+    const Word at = pointer(index);
+    if (at == 0) return {};
+    const auto behind = static_cast<std::int64_t>(first_ + data_words_ + index + 1);
+    const std::int64_t first = behind + offset_of(at);
+    const std::uint64_t count = count_of(at);
+    const std::uint64_t words = (count + 7) / 8;
+    if (!is_bytes(at) || first < 0 || static_cast<std::uint64_t>(first) + words > words_.size() || words > budget_) {
+      plain_ = false;
+      return {};
+    }
+    budget_ -= words;
+    return {reinterpret_cast<const std::byte*>(words_.data() + first), count};
+  }
+
+ private:
+  std::span<const Word> words_;
+  std::size_t first_ = 0;
+  std::size_t data_words_ = 0;
+  std::size_t pointers_ = 0;
+  std::uint64_t budget_;  // overlapping texts multiply what a reader does: an honest one reads each word once
+  bool plain_ = false;
+};
+
+// False: not plain, which is not to say malformed.
+bool read_plain(std::span<const Word> words, EventFields& fields) {
+  PlainReader envelope{words};
+  if (!envelope.plain() || envelope.pointer(headers_pointer) != 0) return false;
+  fields.id = envelope.text(id_pointer);
+  fields.source = envelope.text(source_pointer);
+  fields.type = envelope.text(type_pointer);
+  fields.subject = envelope.text(subject_pointer);
+  fields.time = at(static_cast<std::int64_t>(envelope.word(time_word)));
+  fields.dataschema = envelope.text(dataschema_pointer);
+  fields.datacontenttype = envelope.text(datacontenttype_pointer);
+  fields.correlationid = envelope.text(correlationid_pointer);
+  fields.causationid = envelope.text(causationid_pointer);
+  fields.traceparent = envelope.text(traceparent_pointer);
+  fields.sequence = envelope.word(sequence_word);
+  fields.partitionkey = envelope.text(partitionkey_pointer);
+  fields.exchange = envelope.text(exchange_pointer);
+  fields.routingkey = envelope.text(routingkey_pointer);
+  fields.headers.clear();
+  fields.data = envelope.blob(data_pointer);
+  fields.expirytime = at(static_cast<std::int64_t>(envelope.word(expirytime_word)));
+  fields.deliverytime = at(static_cast<std::int64_t>(envelope.word(deliverytime_word)));
+  fields.priority = static_cast<std::uint8_t>(envelope.word(small_word));
+  fields.replyto = envelope.text(replyto_pointer);
+  fields.mandatory = (envelope.word(small_word) & mandatory_bit) != 0;
+  return envelope.plain();
 }
 
 void read_fields(schema::Envelope::Reader envelope, EventFields& fields) {
@@ -51,6 +160,12 @@ void read_fields(schema::Envelope::Reader envelope, EventFields& fields) {
 
 template <class Fields>
 std::string find_excess(const Fields& f) {
+  // Almost every event is far from every limit.
+  const auto longest =
+      std::max({f.exchange.size(), f.routingkey.size(), f.id.size(), f.source.size(), f.type.size(), f.subject.size(),
+                f.dataschema.size(), f.datacontenttype.size(), f.correlationid.size(), f.causationid.size(),
+                f.traceparent.size(), f.partitionkey.size(), f.replyto.size()});
+  if (longest <= std::min(address_bytes_max, attribute_bytes_max) && f.headers.size() <= headers_max) return {};
   struct Attribute {
     const char* name;
     std::string_view value;
@@ -90,8 +205,9 @@ bool read_envelope(Blob envelope, EventFields& fields) {
     return false;
   }
   assert(reinterpret_cast<std::uintptr_t>(envelope.data()) % sizeof(capnp::word) == 0);
-  const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(envelope.data()),
-                                                envelope.size() / sizeof(capnp::word)};
+  const std::span words{reinterpret_cast<const Word*>(envelope.data()), envelope.size() / sizeof(Word)};
+  if (read_plain(words, fields)) return true;
+  const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(envelope.data()), words.size()};
   capnp::ReaderOptions options;
   options.traversalLimitInWords = segment.size() * 2 + 64;  // each word once is what an honest one needs
   options.nestingLimit = 8;
@@ -120,18 +236,9 @@ std::string check_limits(const NewEvent& event) {
   return {};
 }
 
-Frame encode_envelope(const NewEvent& event) {
-  std::size_t words = 40;
-  for (std::size_t bytes : {event.id.size(), event.source.size(), event.type.size(), event.subject.size(),
-                            event.dataschema.size(), event.datacontenttype.size(), event.correlationid.size(),
-                            event.causationid.size(), event.traceparent.size(), event.partitionkey.size(),
-                            event.exchange.size(), event.routingkey.size(), event.replyto.size(), event.data.size()}) {
-    words += words_of(bytes);
-  }
-  for (const auto& [name, value] : event.headers)
-    words += 5 + words_of(name.size()) + words_of(header_value_bytes(value));
-
-  FlatBuilder message{words};
+// The library's way, for events with headers.
+static Words built_envelope(const NewEvent& event, std::uint64_t sequence) {
+  FlatBuilder message{envelope_bytes(event) / sizeof(Word)};
   auto envelope = message.initRoot<schema::Envelope>();
   LABAN_SET_TEXT(envelope, Id, event.id);
   LABAN_SET_TEXT(envelope, Source, event.source);
@@ -143,7 +250,7 @@ Frame encode_envelope(const NewEvent& event) {
   LABAN_SET_TEXT(envelope, Correlationid, event.correlationid);
   LABAN_SET_TEXT(envelope, Causationid, event.causationid);
   LABAN_SET_TEXT(envelope, Traceparent, event.traceparent);
-  envelope.setSequence(event.sequence);
+  envelope.setSequence(sequence);
   LABAN_SET_TEXT(envelope, Partitionkey, event.partitionkey);
   LABAN_SET_TEXT(envelope, Exchange, event.exchange);
   LABAN_SET_TEXT(envelope, Routingkey, event.routingkey);
@@ -156,15 +263,102 @@ Frame encode_envelope(const NewEvent& event) {
   envelope.setPriority(event.priority);
   LABAN_SET_TEXT(envelope, Replyto, event.replyto);
   envelope.setMandatory(event.mandatory);
-  return message.finish();
+  return message.finish_words();
 }
 
-void set_sequence(std::span<std::byte> envelope, std::uint64_t sequence) {
-  // The builder puts the root struct behind the root pointer; `sequence` is the second word of its data. A
-  // test holds this against the schema.
-  constexpr std::size_t place = (1 + 1) * sizeof(capnp::word);
-  assert(envelope.size() >= place + sizeof sequence);
-  std::memcpy(envelope.data() + place, &sequence, sizeof sequence);
+namespace {
+
+// Writes a root and what it points at, one behind the other.
+class PlainWriter {
+ public:
+  explicit PlainWriter(Word* root) : pointers_(root + 1 + data_words), next_(root + root_words) {
+    *root = struct_pointer(0, data_words, pointers);
+    std::fill(root + 1, next_, 0);
+  }
+
+  void text(std::size_t index, std::string_view text) {
+    if (!text.empty()) put(index, text.data(), text.size(), text.size() + 1);
+  }
+  void blob(std::size_t index, Blob blob) {
+    if (!blob.empty()) put(index, blob.data(), blob.size(), blob.size());
+  }
+  const Word* end() const { return next_; }
+
+ private:
+  void put(std::size_t index, const void* bytes, std::size_t size, std::size_t count) {
+    Word* pointer = pointers_ + index;
+    *pointer = list_pointer(next_ - (pointer + 1), ElementSize::byte, static_cast<std::uint32_t>(count));
+    const std::size_t words = (count + 7) / 8;
+    next_[words - 1] = 0;  // padding
+    std::memcpy(next_, bytes, size);
+    next_ += words;
+  }
+
+  Word* pointers_;
+  Word* next_;
+};
+
+std::size_t text_words(std::string_view text) {
+  return text.empty() ? 0 : text.size() / 8 + 1;  // with the zero at its end
+}
+
+}  // namespace
+
+std::size_t envelope_bytes(const NewEvent& event) {
+  std::size_t words = root_words + (event.data.size() + 7) / 8;
+  for (const std::string* text : {&event.id, &event.source, &event.type, &event.subject, &event.dataschema,
+                                  &event.datacontenttype, &event.correlationid, &event.causationid, &event.traceparent,
+                                  &event.partitionkey, &event.exchange, &event.routingkey, &event.replyto}) {
+    words += text_words(*text);
+  }
+  if (!event.headers.empty()) words += 1;
+  for (const auto& [name, value] : event.headers) {
+    words += 5 + words_of(name.size()) + words_of(header_value_bytes(value));
+  }
+  return words * sizeof(Word);
+}
+
+std::size_t append_envelope(const NewEvent& event, std::uint64_t sequence, Words& to) {
+  const std::size_t before = to.size();
+  if (!event.headers.empty()) {
+    const Words built = built_envelope(event, sequence);
+    to.insert(to.end(), built.begin(), built.end());
+    return built.size() * sizeof(Word);
+  }
+  const std::size_t bytes = envelope_bytes(event);
+  to.resize(before + bytes / sizeof(Word));
+  Word* root = to.data() + before;
+  PlainWriter envelope{root};
+  Word* data = root + 1;
+  data[time_word] = static_cast<Word>(nanoseconds(event.time));
+  data[sequence_word] = sequence;
+  data[expirytime_word] = static_cast<Word>(nanoseconds(event.expirytime));
+  data[deliverytime_word] = static_cast<Word>(nanoseconds(event.deliverytime));
+  data[small_word] = event.priority | (event.mandatory ? mandatory_bit : 0);
+  // In the order in which the library is told above, which is the order in which they lie.
+  envelope.text(id_pointer, event.id);
+  envelope.text(source_pointer, event.source);
+  envelope.text(type_pointer, event.type);
+  envelope.text(subject_pointer, event.subject);
+  envelope.text(dataschema_pointer, event.dataschema);
+  envelope.text(datacontenttype_pointer, event.datacontenttype);
+  envelope.text(correlationid_pointer, event.correlationid);
+  envelope.text(causationid_pointer, event.causationid);
+  envelope.text(traceparent_pointer, event.traceparent);
+  envelope.text(partitionkey_pointer, event.partitionkey);
+  envelope.text(exchange_pointer, event.exchange);
+  envelope.text(routingkey_pointer, event.routingkey);
+  envelope.blob(data_pointer, event.data);
+  envelope.text(replyto_pointer, event.replyto);
+  assert(envelope.end() == to.data() + to.size());
+  return bytes;
+}
+
+Frame encode_envelope(const NewEvent& event) {
+  Words words;
+  words.reserve(envelope_bytes(event) / sizeof(Word));
+  (void)append_envelope(event, event.sequence, words);
+  return Frame{std::move(words)};
 }
 
 }  // namespace laban::codec

@@ -28,7 +28,10 @@ std::string check_limits(const NewEvent& event);
 // One segment without a segment table, as wire and log want it.
 Frame encode_envelope(const NewEvent& event);
 
-// Numbers an encoded envelope. The bytes come from encode_envelope().
-void set_sequence(std::span<std::byte> envelope, std::uint64_t sequence);
+// The same behind what is there already, with this sequence instead of the event's own. Returns how many bytes it took.
+std::size_t append_envelope(const NewEvent& event, std::uint64_t sequence, Words& to);
+
+// What it will take; with headers a little less may do.
+std::size_t envelope_bytes(const NewEvent& event);
 
 }  // namespace laban::codec

@@ -1,5 +1,8 @@
 // bus/codec/feed_batch.cpp - what XPUB carries.
+#include <cassert>
+
 #include "bus/codec/guarded.hpp"
+#include "bus/codec/pointer_words.hpp"
 #include "laban/protocol.capnp.h"
 
 namespace laban::codec {
@@ -19,29 +22,76 @@ Decoded<FeedBatch> decode_feed_batch(const Frame& frame) {
   });
 }
 
+namespace {
+
+std::size_t whole_words(std::size_t bytes) {
+  return (bytes + 7) / 8;
+}
+
+// A recorded event as the schema lays it out: offset, recordedtime, principal, envelope.
+constexpr std::size_t element_words = 4;
+constexpr auto element_size = capnp::_::structSize<schema::Recorded>();
+static_assert(element_size.data == 2 && element_size.pointers == 2);
+
+// What the events take behind the list of them.
+std::size_t words_behind(const std::vector<Recorded>& events) {
+  std::size_t words = 0;
+  for (const auto& event : events) {
+    words += whole_words(event.envelope.size());
+    if (!event.principal.empty()) words += whole_words(event.principal.size() + 1);
+  }
+  return words;
+}
+
+// Fills the list that is the message's last object, and puts what it points at behind it.
+void append_recorded(const std::vector<Recorded>& events, Words& message) {
+  const std::size_t list = message.size() - events.size() * element_words;
+  std::size_t next = message.size();
+  message.resize(next + words_behind(events));
+  const auto put = [&](std::size_t pointer, const void* bytes, std::size_t size, std::size_t count) {
+    if (count == 0) return;
+    const std::size_t words = whole_words(count);
+    message[pointer] = list_pointer(static_cast<std::int64_t>(next) - static_cast<std::int64_t>(pointer + 1),
+                                    ElementSize::byte, static_cast<std::uint32_t>(count));
+    message[next + words - 1] = 0;  // padding
+    std::memcpy(message.data() + next, bytes, size);
+    next += words;
+  };
+  std::size_t element = list;
+  for (const auto& event : events) {
+    message[element] = event.offset;
+    message[element + 1] = static_cast<Word>(nanoseconds(event.recordedtime));
+    const auto principal = event.principal;
+    put(element + 2, principal.data(), principal.size(), principal.empty() ? 0 : principal.size() + 1);
+    put(element + 3, event.envelope.data(), event.envelope.size(), event.envelope.size());
+    element += element_words;
+  }
+  assert(next == message.size());
+}
+
+}  // namespace
+
 Frame encode(const FeedBatch& batch) {
-  std::size_t words = 24;
-  for (const auto& event : batch.events) words += recorded_words(event);
+  std::size_t words = 24 + batch.events.size() * element_words;
   for (const auto& event : batch.fleeting) words += recorded_words(event);
-  FlatBuilder message{words};
+  FlatBuilder message{words, words_behind(batch.events)};
   auto to = message.initRoot<schema::FeedBatch>();
   to.setEpoch(batch.epoch);
   to.setSequence(batch.sequence);
   to.setAfter(batch.after);
   to.setUpTo(batch.up_to);
   to.setRecordedtime(nanoseconds(batch.recordedtime));
-  if (!batch.events.empty()) {
-    auto events = to.initEvents(static_cast<unsigned>(batch.events.size()));
-    unsigned index = 0;
-    for (const auto& event : batch.events) write_recorded(event, events[index++]);
-  }
   to.setFleetingBefore(batch.fleeting_before);
   if (!batch.fleeting.empty()) {
     auto fleeting = to.initFleeting(static_cast<unsigned>(batch.fleeting.size()));
     unsigned index = 0;
     for (const auto& event : batch.fleeting) write_recorded(event, fleeting[index++]);
   }
-  return message.finish();
+  // Every stored event passes here, so the library makes the list and no more; it must be the last thing that it makes.
+  if (!batch.events.empty()) (void)to.initEvents(static_cast<unsigned>(batch.events.size()));
+  Words frame = message.finish_words();
+  if (!batch.events.empty()) append_recorded(batch.events, frame);
+  return Frame{std::move(frame)};
 }
 
 }  // namespace laban::codec

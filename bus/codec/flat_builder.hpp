@@ -3,6 +3,7 @@
 
 #include <capnp/message.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -10,11 +11,15 @@
 
 namespace laban::codec {
 
-// The size given is a guess that should not be too low: a message that outgrows it is copied once more at the
-// end.
+// The size given is a guess that should not be too low: a message that outgrows it is copied once more at the end. What is
+// reserved beyond it is for words that are appended to the finished message.
 class FlatBuilder : public capnp::MessageBuilder {
  public:
-  explicit FlatBuilder(std::size_t words) : words_(words + 1) {}
+  explicit FlatBuilder(std::size_t words, std::size_t reserved = 0) {
+    words_.reserve(words + 1 + reserved);
+    words_.resize(words + 1);
+    std::fill(words_.begin(), words_.end(), 0);
+  }
 
   kj::ArrayPtr<capnp::word> allocateSegment(unsigned minimum_words) override {
     if (!given_ && words_.size() >= minimum_words) {
@@ -27,20 +32,22 @@ class FlatBuilder : public capnp::MessageBuilder {
   }
 
   // Ends the builder's use.
-  Frame finish() {
+  Frame finish() { return Frame{finish_words()}; }
+
+  Words finish_words() {
     const auto segments = getSegmentsForOutput();
     if (segments.size() == 1 && segments[0].begin() == reinterpret_cast<capnp::word*>(words_.data())) {
       words_.resize(segments[0].size());
-      return Frame{std::move(words_)};
+      return std::move(words_);
     }
     const auto root = getRoot<capnp::AnyPointer>().asReader();
     FlatBuilder exact{root.targetSize().wordCount + 1};
     exact.setRoot(root);
-    return exact.finish();
+    return exact.finish_words();
   }
 
  private:
-  std::vector<std::uint64_t> words_;
+  Words words_;
   std::vector<std::vector<std::uint64_t>> overflow_;
   bool given_ = false;
 };

@@ -494,6 +494,7 @@ void Loop::drain() {
   }
   publishing_.flush_losses();
   store();
+  finish_storing();
   const codec::HubMessage goodbye{codec::Refused{codec::Refusal::stopping, "the hub stops: connect again later", 0}};
   sessions_.for_each([&](Session& session) { sessions_.send(session, goodbye); });
   save_checkpoint();

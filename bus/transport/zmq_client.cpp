@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "bus/transport/curve_keys.hpp"
+#include "bus/transport/zmq_frame.hpp"
 #include "laban/error.hpp"
 
 namespace laban::transport {
@@ -78,8 +79,9 @@ class ZmqClient final : public ClientLink {
     if (!dealer_) return false;
     zmq::message_t message;
     if (!dealer_->recv(message, zmq::recv_flags::dontwait)) return false;
-    frame.assign({static_cast<const std::byte*>(message.data()), message.size()});
-    skip_rest(*dealer_, message.more());
+    const bool more = message.more();
+    take(message, frame);
+    skip_rest(*dealer_, more);
     return true;
   }
 
@@ -128,11 +130,12 @@ class ZmqClient final : public ClientLink {
     if (!subscriber_) return false;
     zmq::message_t first;
     if (!subscriber_->recv(first, zmq::recv_flags::dontwait)) return false;
-    id.assign({static_cast<const std::byte*>(first.data()), first.size()});
+    id.assign(bytes_of(first));
     zmq::message_t second;
     if (first.more() && subscriber_->recv(second, zmq::recv_flags::dontwait)) {
-      batch.assign({static_cast<const std::byte*>(second.data()), second.size()});
-      skip_rest(*subscriber_, second.more());
+      const bool more = second.more();
+      take(second, batch);
+      skip_rest(*subscriber_, more);
     } else {
       batch.assign({});
     }

@@ -12,6 +12,7 @@
 
 #include <zmq.hpp>
 
+#include "bus/transport/zmq_frame.hpp"
 #include "laban/error.hpp"
 
 namespace laban::transport {
@@ -26,10 +27,6 @@ zmq::message_t message_of(codec::Frame frame) {
   auto* kept = new codec::Frame{std::move(frame)};
   auto* data = const_cast<std::byte*>(kept->bytes().data());
   return {data, kept->size(), [](void*, void* hint) { delete static_cast<codec::Frame*>(hint); }, kept};
-}
-
-codec::Blob bytes_of(const zmq::message_t& message) {
-  return {static_cast<const std::byte*>(message.data()), message.size()};
 }
 
 std::string last_endpoint(zmq::socket_t& socket) {
@@ -112,8 +109,9 @@ class ZmqServer final : public Server {
     if (!receive_part(router_, message_)) return false;
     peer.assign(static_cast<const char*>(message_.data()), message_.size());
     int frames = 0;
-    while (message_.more() && receive_part(router_, message_)) {
-      if (++frames == 1) frame.assign(bytes_of(message_));
+    for (bool more = message_.more(); more && receive_part(router_, message_);) {
+      more = message_.more();
+      if (++frames == 1) take(message_, frame);
     }
     if (frames != 1) frame.assign({});
     return true;

@@ -24,9 +24,8 @@ bool append(PublishWindow& window, const std::string& name, std::uint64_t sequen
   NewEvent event;
   event.id = name;
   event.type = "x";
-  auto envelope = codec::encode_envelope(event);
-  std::string id = name;
-  return window.append(envelope, id, sequence, 0ms, std::move(waiter));
+  event.sequence = sequence;
+  return window.append(event, 0ms, std::move(waiter));
 }
 
 codec::Confirms confirms(std::uint64_t first, std::uint32_t count, std::uint64_t offset = 1) {
@@ -112,9 +111,7 @@ TEST_CASE("publish window: a publisher that waits goes on when there is room (G5
     NewEvent event;
     event.id = "b";
     event.type = "x";
-    auto envelope = codec::encode_envelope(event);
-    std::string id = "b";
-    CHECK(window.append(envelope, id, 0, std::nullopt));
+    CHECK(window.append(event, std::nullopt));
   }};
   window.confirm(confirms(1, 1));
   publisher.join();

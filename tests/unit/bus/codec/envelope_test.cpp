@@ -102,16 +102,14 @@ TEST_CASE("envelope: the payload is aligned, so that it is read in place") {
   CHECK(reinterpret_cast<std::uintptr_t>(fields.data.data()) % 8 == 0);
 }
 
-TEST_CASE("envelope: a sequence is set in the encoded bytes and nothing else changes") {
+TEST_CASE("envelope: one is put behind another with a sequence of its own, and nothing else changes") {
   NewEvent event = full_event();
-  event.sequence = 0;
-  const Frame frame = encode_envelope(event);
-  std::vector<std::uint64_t> words(frame.size() / 8);
-  std::memcpy(words.data(), frame.bytes().data(), frame.size());
-  const std::span<std::byte> bytes{reinterpret_cast<std::byte*>(words.data()), frame.size()};
-  set_sequence(bytes, 0x0102030405060708);
+  Words words(3, 77);
+  const auto bytes = append_envelope(event, 0x0102030405060708, words);
+  CHECK(words.size() == 3 + bytes / 8);
+  CHECK(words[2] == 77);
   EventFields fields;
-  REQUIRE(read_envelope(bytes, fields));
+  REQUIRE(read_envelope({reinterpret_cast<const std::byte*>(words.data() + 3), bytes}, fields));
   event.sequence = 0x0102030405060708;
   check_equal(copy_of(Event{fields}), event);
 }

@@ -84,10 +84,10 @@ bool malformed(const Frame& frame) {
 TEST_CASE("codec: empty, odd and oversized frames are malformed (G52)") {
   CHECK(malformed(Frame{}));
   CHECK(malformed(Frame{std::vector<std::byte>(13)}));
-  CHECK(malformed(Frame{std::vector<std::uint64_t>(frame_bytes_max / 8 + 1)}));
+  CHECK(malformed(Frame{Words(frame_bytes_max / 8 + 1)}));
   EventFields fields;
   CHECK_FALSE(read_envelope({}, fields));
-  const Frame large{std::vector<std::uint64_t>(envelope_bytes_max / 8 + 1)};
+  const Frame large{Words(envelope_bytes_max / 8 + 1)};
   CHECK_FALSE(read_envelope(large.bytes(), fields));
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("codec: random bytes and random damage come back (G52)") {
     read_all_ways(Frame{bytes});
   }
   for (int round = 0; round < 20'000; ++round) {
-    std::vector<std::uint64_t> words(random() % 20);
+    Words words(random() % 20);
     for (auto& word : words) word = random();
     if (!words.empty() && round % 2 == 0) words[0] = (random() % 8) << 32 | (random() % 8) << 48;
     read_all_ways(Frame{std::move(words)});
