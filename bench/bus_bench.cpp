@@ -38,11 +38,18 @@ void run_hub(Slot& slot, const std::string& directory, bool sync) {
   hub.stop();
 }
 
+// The process instances that the events belong to; an application has them at hand.
+std::vector<std::string> instances_of(const Settings& settings) {
+  std::vector<std::string> instances;
+  for (std::uint32_t i = 0; i < settings.keys; ++i) instances.push_back("instance-" + std::to_string(i));
+  return instances;
+}
+
 // The payload begins with the steady clock's time of its publish call.
-NewEvent event_of(const Settings& settings, std::uint64_t number) {
+NewEvent event_of(const Settings& settings, const std::string& instance) {
   NewEvent event;
   event.type = event_type;
-  event.correlationid = "instance-" + std::to_string(number % settings.keys);
+  event.correlationid = instance;
   event.data.resize(std::max<std::size_t>(settings.size, sizeof(std::uint64_t)));
   const std::uint64_t now = steady_ns();
   std::memcpy(event.data.data(), &now, sizeof now);
@@ -85,11 +92,12 @@ BusOptions publisher_options(const Slot& hub, const Settings& settings) {
 }
 
 void publish_all(Bus& bus, Slot& slot, const Settings& settings) {
+  const auto instances = instances_of(settings);
   slot.started_ns = steady_ns();
   Pacer pacer{settings.rate > 0 ? settings.rate : 1e9};
   for (std::uint64_t i = 0; i < settings.count; ++i) {
     if (settings.rate > 0) pacer.wait();
-    bus.publish(event_of(settings, i));
+    bus.publish(event_of(settings, instances[i % settings.keys]));
   }
 }
 
@@ -116,12 +124,13 @@ void run_confirmed_publisher(const Slot& hub, Slot& slot, const Settings& settin
     while (samples.size() < settings.count) bus.poll(100ms);
     slot.finished_ns = steady_ns();
   }};
+  const auto instances = instances_of(settings);
   slot.started_ns = steady_ns();
   Pacer pacer{settings.rate > 0 ? settings.rate : 1e9};
   for (std::uint64_t i = 0; i < settings.count; ++i) {
     if (settings.rate > 0) pacer.wait();
     sent_at[i] = steady_ns();
-    bus.publish(event_of(settings, i));
+    bus.publish(event_of(settings, instances[i % settings.keys]));
   }
   counting.join();
   slot.events = samples.size();

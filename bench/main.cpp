@@ -33,6 +33,20 @@ static Pair fleeting(std::uint64_t count, std::uint32_t subscribers) {
           [=] { return at_most_once(settings); }, [=] { return raw_proxy(settings); }, 1.0, 2.0};
 }
 
+static Pair one_way(std::uint64_t count) {
+  Settings settings;
+  settings.count = count;
+  settings.rate = 10'000;
+  settings.window = 10'000;
+  settings.sync = false;
+  return {"one way at 10,000 events a second without sync, p50 / raw proxy",
+          [=] { return pubsub(settings); },
+          [=] { return raw_proxy(settings); },
+          1.3,
+          1.0,
+          Pair::Of::median_latency};
+}
+
 static Pair confirmed(std::uint64_t count, std::uint32_t window, double floor, double aim) {
   Settings settings;
   settings.count = count;
@@ -105,6 +119,7 @@ static int run(int argc, char** argv) {
       {"pubsub", fan_out(events(1e6), 3)},
       {"at-most-once", fleeting(events(2e6), 1)},
       {"at-most-once", fleeting(events(1e6), 3)},
+      {"latency", one_way(events(6e4))},
       {"confirm", confirmed(events(2e6), 1000, 1.0, 1.5)},
       {"confirm", confirmed(events(5e3), 1, 0.9, 1.0)},
       {"journal", append(events(1e6), 1000, 0.7, 0.9)},
@@ -124,7 +139,8 @@ static int run(int argc, char** argv) {
   }
   if (ran > 0) return 0;
   std::cerr << "laban_bench: there is no benchmark '" << wanted
-            << "': pubsub, at-most-once, confirm, journal, engine, queue, queue-memory\n";
+            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-memory
+";
   return 2;
 }
 

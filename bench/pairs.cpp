@@ -11,6 +11,10 @@ static double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+static double figure(const Measurement& measured, Pair::Of of) {
+  return of == Pair::Of::events_a_second ? measured.per_second() : measured.latency.p50;
+}
+
 Ratio compare(const Pair& pair, int rounds) {
   std::vector<double> ratios;
   std::printf("%s\n", pair.name.c_str());
@@ -19,12 +23,12 @@ Ratio compare(const Pair& pair, int rounds) {
     const auto baseline = pair.baseline();
     std::printf("  %s\n  %s\n", to_text(ours).c_str(), to_text(baseline).c_str());
     std::fflush(stdout);
-    ratios.push_back(ours.per_second() / baseline.per_second());
+    ratios.push_back(figure(ours, pair.of) / figure(baseline, pair.of));
   }
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
   const Ratio ratio{median(ratios), *low, *high};
-  std::printf("  ratio %.2f (%.2f-%.2f) of %d pairs; floor %.2f, aim %.2f\n\n", ratio.median, ratio.min, ratio.max,
-              rounds, pair.floor, pair.aim);
+  std::printf("  ratio %.2f (%.2f-%.2f) of %d pairs; %s %.2f, aim %.2f\n\n", ratio.median, ratio.min, ratio.max, rounds,
+              pair.of == Pair::Of::events_a_second ? "floor" : "at most", pair.floor, pair.aim);
   return ratio;
 }
 

@@ -16,6 +16,7 @@ struct Pair {
   std::function<Measurement()> baseline;
   double floor = 0;  // the ratio ours / baseline that is asked for
   double aim = 0;
+  enum class Of { events_a_second, median_latency } of = Of::events_a_second;  // of the latter less is better
 };
 
 struct Ratio {
@@ -24,7 +25,7 @@ struct Ratio {
   double max = 0;
 };
 
-// Runs both in turn `rounds` times; the ratio is of events a second.
+// Runs both in turn `rounds` times.
 Ratio compare(const Pair& pair, int rounds);
 
 }  // namespace laban::bench
