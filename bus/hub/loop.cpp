@@ -442,7 +442,8 @@ std::chrono::milliseconds Loop::patience() const {
   const auto now = Clock::now();
   auto until = std::min({next_beat_, next_ping_, next_second_});
   auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now);
-  if (const auto due = dispatch_.next_wakeup(); due != Timestamp{}) {
+  // What is due while a sync is underway is done after it, and its end wakes the loop.
+  if (const auto due = dispatch_.next_wakeup(); due != Timestamp{} && !group_.syncing()) {
     const auto left = due - std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
     wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(left));
   }

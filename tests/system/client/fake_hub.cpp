@@ -73,7 +73,7 @@ void FakeHub::work() {
 
 void FakeHub::say(const std::string& peer, const codec::HubMessage& message) {
   if (faults.garbage) {
-    codec::Frame garbage{std::vector<std::uint64_t>{0x0102030405060708, 0xffffffffffffffff}};
+    codec::Frame garbage{codec::Words{0x0102030405060708, 0xffffffffffffffff}};
     server_->send(peer, garbage);
   }
   codec::Frame frame = codec::encode(message);
