@@ -34,7 +34,7 @@ struct FaultyHub {
 
 // Of the log, not of a segment that is being filled with zeros.
 bool is_sync(const FileCall& call) {
-  return call.kind == FileCall::Kind::sync && !call.path.ends_with(".filling");
+  return call.kind == FileCall::Kind::sync && !call.path.ends_with(".spare.filling");
 }
 
 // What the hub's log has, read back over the socket.
