@@ -17,7 +17,7 @@ install(TARGETS laban_options laban_bus_headers laban_schemas ${laban_public_lib
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY bus/include/laban DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(FILES bus/hub/hub.hpp bus/hub/options.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bus/hub COMPONENT development)
-install(FILES monitor/monitor.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/monitor COMPONENT development)
+install(FILES monitor/monitor.hpp monitor/retention.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/monitor COMPONENT development)
 install(DIRECTORY monitor/core DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/monitor COMPONENT development
         FILES_MATCHING PATTERN "*.hpp")
 install(DIRECTORY ${CMAKE_BINARY_DIR}/schemas/laban DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development

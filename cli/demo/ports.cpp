@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <set>
 #include <string>
 
 #include "laban/error.hpp"
@@ -36,13 +37,18 @@ static std::uint16_t bind_once(std::uint16_t port) {
 // Until the hub listens, its port looks free to a demo that starts in the same moment, whose services would then talk to
 // this demo's hub. A name in the kernel's abstract socket space is one demo's until its process ends, however it ends.
 static bool claim(std::uint16_t port) {
+  static std::set<std::uint16_t> mine;
+  if (mine.contains(port)) return true;
   const std::string name = "laban-demo-port-" + std::to_string(port);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path + 1, name.data(), name.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket >= 0 && ::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0) return true;  // never closed
+  if (socket >= 0 && ::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0) {  // never closed
+    mine.insert(port);
+    return true;
+  }
   ::close(socket);
   return false;
 }

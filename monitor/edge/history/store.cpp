@@ -42,6 +42,7 @@ rocksdb::DBOptions database_options() {
   options.max_log_file_size = 1 << 20;
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.track_and_verify_wals_in_manifest = true;  // a cut manifest would forget a flush whose log is gone
   return options;
 }
 

@@ -172,6 +172,7 @@ TEST_CASE(
       if (found.past) bench.witness.forget_past(*found.past);
       bench.commit();
     }
+    bench.commit();
     started = bench.ask(&Api::definitions).at(0)["started"];
   }
   Bench bench(directory.path());  // and all of it survives a restart
