@@ -133,7 +133,8 @@ std::vector<std::string> records(std::uint64_t seed, bool with_monitor) {
   for (const auto& event : read_hub_log(watching.hub.hub->endpoint(), limit))
     lines.push_back("stored " + std::to_string(event.offset) + " " + event.id + " " + event.source + " " + event.type +
                     " " + event.exchange + " " + event.routingkey + " " + event.correlationid);
-  for (const auto& row : Json::parse(model.inspect("queues")).items()) lines.push_back("queue " + row.key());
+  const auto queues = Json::parse(model.inspect("queues"));
+  for (const auto& row : queues.items()) lines.push_back("queue " + row.key());
   return lines;
 }
 
