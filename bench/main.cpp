@@ -139,8 +139,7 @@ static int run(int argc, char** argv) {
   }
   if (ran > 0) return 0;
   std::cerr << "laban_bench: there is no benchmark '" << wanted
-            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-memory
-";
+            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-memory\n";
   return 2;
 }
 
