@@ -137,8 +137,10 @@ HttpResponse Api::definition(const HttpRequest& request) const {
   out["bpmn"] = entry->bpmn;
   out["source"] = entry->text;
   out["steps"] = json_steps(found, *entry);
-  out["edges"] = json_edges(found);
-  out["forecast"] = json_forecast_error(found);
+  // What was learned is of now: the past keeps counts, not what could have been said from them.
+  const bool past = request.parameter("at").has_value();
+  out["edges"] = past ? Json(nullptr) : json_edges(found);
+  out["forecast"] = past ? Json(nullptr) : json_forecast_error(found);
   out["drawing"] = json_drawing(*entry);
   out["accepted"] = json_accepted(*at.counts, found.facts->id);
   return answer(out);
@@ -212,7 +214,9 @@ HttpResponse Api::instance(const HttpRequest& request) const {
   out["offset"] = at.counts->offset;
   out["run"] = name->run;
   out["key"] = name->key;
-  out["forecast"] = json_forecast(*at.counts->definitions[name->definition], stored->row, then);
+  out["forecast"] = request.parameter("at")  // what was learned is of now
+                        ? Json(nullptr)
+                        : json_forecast(*at.counts->definitions[name->definition], stored->row, then);
   out["explanation"] = explain(*seen, entry->model, then - stored->row.last_event_at);
   Json events = Json::array();
   std::vector<std::uint64_t> offsets;

@@ -33,7 +33,7 @@ std::string told(Bench& bench, Query at) {
       out += row.dump() + "\n";
       if (sort != std::string("newest")) continue;
       Json shown = bench.ask(&Api::instance, at, {row["id"]});
-      shown.erase("explanation");
+      for (const char* of_now : {"explanation", "forecast"}) shown.erase(of_now);
       out += shown.dump() + "\n";
     }
   }
