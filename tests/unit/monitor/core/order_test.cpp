@@ -14,6 +14,7 @@
 #include "monitor/core/tracker.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/unit/monitor/core/random_process.hpp"
+#include "tests/unit/monitor/core/sequence.hpp"
 
 using namespace laban::monitor;
 using namespace laban::test;
@@ -41,34 +42,9 @@ Observation observation_of(const Said& said) {
 }
 
 ProcessModel pipeline(const std::vector<std::string>& names) {
-  ProcessModel model;
-  model.id = "order";
-  model.version = "1";
-  const auto add = [&](NodeKind kind, const std::string& name) {
-    Node node;
-    node.kind = kind;
-    node.id = node.name = name;
-    if (kind == NodeKind::task) {
-      node.shows = Shows::required;
-      node.types = {name};
-      node.deadline = 2min;
-    }
-    model.nodes.push_back(node);
-    return static_cast<NodeIndex>(model.nodes.size() - 1);
-  };
-  NodeIndex last = add(NodeKind::start_event, "start");
-  const auto connect = [&](NodeIndex from, NodeIndex to) {
-    Flow flow;
-    flow.from = from;
-    flow.to = to;
-    model.flows.push_back(flow);
-  };
-  for (const auto& name : names) {
-    const NodeIndex next = add(NodeKind::task, name);
-    connect(last, next);
-    last = next;
-  }
-  connect(last, add(NodeKind::end_event, "end"));
+  ProcessModel model = sequence("order", names);
+  for (Node& node : model.nodes)
+    if (node.kind == NodeKind::task) node.deadline = 2min;
   model.deadline = 10min;
   return model;
 }

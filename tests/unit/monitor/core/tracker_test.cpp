@@ -10,6 +10,7 @@
 #include "monitor/core/tracker.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/unit/monitor/core/random_process.hpp"
+#include "tests/unit/monitor/core/sequence.hpp"
 
 using namespace laban::monitor;
 using namespace laban::test;
@@ -18,39 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 const Time noon{std::chrono::sys_days{std::chrono::year{2026} / 3 / 1} + 12h};
-
-// A process of steps one after the other; "X/Y" is a step X that Y undoes, on a way of its own after a failure.
-ProcessModel sequence(const std::string& id, const std::vector<std::string>& names) {
-  ProcessModel model;
-  model.id = id;
-  model.version = "1";
-  const auto add = [&](NodeKind kind, const std::string& name) {
-    Node node;
-    node.kind = kind;
-    node.id = name;
-    node.name = name;
-    if (kind == NodeKind::task) {
-      node.shows = Shows::required;
-      node.types = {name};
-    }
-    model.nodes.push_back(node);
-    return static_cast<NodeIndex>(model.nodes.size() - 1);
-  };
-  NodeIndex last = add(NodeKind::start_event, "start");
-  const auto connect = [&](NodeIndex from, NodeIndex to) {
-    Flow flow;
-    flow.from = from;
-    flow.to = to;
-    model.flows.push_back(flow);
-  };
-  for (const auto& name : names) {
-    const NodeIndex next = add(NodeKind::task, name);
-    connect(last, next);
-    last = next;
-  }
-  connect(last, add(NodeKind::end_event, "end"));
-  return model;
-}
 
 std::unique_ptr<Definition> made(ProcessModel model) {
   std::vector<Finding> findings;
