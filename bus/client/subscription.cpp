@@ -125,6 +125,7 @@ bool Subscription::received(const codec::HubMessage& message, const SharedFrame&
     // Whoever sees that it is ready sees where it begins.
     head_ = std::max(head_.load(), subscribed->head);
     if (position_ == 0) position_ = merge_.position();
+    if (begin_ == 0) begin_ = position_ + 1;
     {
       const std::lock_guard lock{mutex_};
       session_.ready = true;
@@ -228,7 +229,7 @@ bool Subscription::flush(Speaker& speaker) {
 bool Subscription::has_work() const {
   const std::lock_guard lock{mutex_};
   if (error_) return !unsubscribes_;
-  if (save_now_ && wants_to_save() && merge_.ready()) return true;
+  if (save_wanted_ == position_ + 1 && wants_to_save() && merge_.ready()) return true;
   return asks_ || (held_ && buffered_events_ <= options_.buffer_events / 2 && buffered_bytes_ <= buffer_bytes_max / 2);
 }
 

@@ -122,10 +122,11 @@ class Subscription final : public Part {
   std::atomic<std::uint64_t> fleeting_missed_{0};
 
   // The cursor: each position is one more than the offset, 0 is none.
-  std::atomic<std::uint64_t> saved_{0};  // the hub has it
-  std::uint64_t saving_ = 0;             // the I/O thread's own: said, not answered
-  std::atomic<bool> save_now_{false};
-  Clock::time_point next_save_{};  // the I/O thread's own
+  std::uint64_t begin_ = 0;                    // the I/O thread's own: where this subscription began
+  std::atomic<std::uint64_t> saved_{0};        // the hub has it
+  std::uint64_t saving_ = 0;                   // the I/O thread's own: said, not answered
+  std::atomic<std::uint64_t> save_wanted_{0};  // asked for by hand: saved while the application stands there
+  Clock::time_point next_save_{};              // the I/O thread's own
 };
 
 }  // namespace laban::client

@@ -83,16 +83,18 @@ bool Subscription::wants_to_save() const {
   return !options_.cursor.empty() && saving_ == 0 && saved_ != position_ + 1;
 }
 
-// A cursor that is not known yet is saved at once, so that the log is kept for it from the start.
+// A cursor that is not known yet is saved at once, so that the log is kept for it from the start: where it began, because
+// what was handled since is the application's to save.
 bool Subscription::say_position(Speaker& speaker) {
   if (!wants_to_save() || !merge_.ready()) return true;
-  const bool due = save_now_ || saved_ == 0 || (options_.save_every.count() != 0 && Clock::now() >= next_save_);
-  if (!due) return true;
-  save_now_ = false;
-  const std::uint64_t position = position_;
-  const codec::SaveCursor cursor{options_.cursor, position, options_.observer};
+  const std::uint64_t position = position_ + 1;
+  const bool due =
+      save_wanted_ == position || (options_.save_every.count() != 0 && saved_ != 0 && Clock::now() >= next_save_);
+  if (!due && saved_ != 0) return true;
+  const std::uint64_t saving = due ? position : begin_;
+  const codec::SaveCursor cursor{options_.cursor, saving - 1, options_.observer};
   if (!speaker.say(codec::ClientMessage{codec::Request{number_, cursor}})) return false;
-  saving_ = position + 1;
+  saving_ = saving;
   next_save_ = Clock::now() + options_.save_every;
   return true;
 }
@@ -104,9 +106,9 @@ bool Subscription::save(std::chrono::milliseconds wait, const std::function<void
   for (;;) {
     const auto seen = signal_.count();
     check();
-    if (saved_ >= wanted) return true;
+    if (saved_ == wanted) return true;
     if (Clock::now() >= end) return false;
-    save_now_ = true;
+    save_wanted_ = wanted;
     nudge();
     signal_.wait(seen, std::min(end, Clock::now() + 20ms), {});
   }
