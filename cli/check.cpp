@@ -121,7 +121,7 @@ void print_summary(const std::string& file, const DefinitionFile& read, std::opt
 }
 
 std::string maybe(const std::string& likely) {
-  return likely.empty() ? std::string{} : ": is " + monitor::quoted(likely) + " meant?";
+  return likely.empty() ? std::string{} : ": is " + monitor::in_quotes(likely) + " meant?";
 }
 
 // What has no partner among the types, and the types that have none. False where a step that must show is among it, or a
@@ -135,14 +135,15 @@ bool compare(const monitor::CheckedFile& file, const std::string& name, const st
     if (!step.required && one.likely.empty()) continue;  // need not show
     all = all && !step.required;
     findings.push_back({file.step_at[one.index], step.required ? Severity::warning : Severity::info, "unmapped-node",
-                        "no event type matches " + monitor::quoted(step.name) +
-                            (step.name == step.id ? "" : " (" + monitor::quoted(step.id) + ")") + maybe(one.likely)});
+                        "no event type matches " + monitor::in_quotes(step.name) +
+                            (step.name == step.id ? "" : " (" + monitor::in_quotes(step.id) + ")") +
+                            maybe(one.likely)});
   }
   for (const auto& one : found.types)
     findings.push_back({{name, 0, 0},
                         Severity::warning,
                         "unmapped-type",
-                        "no node takes the event type " + monitor::quoted(types[one.index]) + maybe(one.likely)});
+                        "no node takes the event type " + monitor::in_quotes(types[one.index]) + maybe(one.likely)});
   return all;
 }
 

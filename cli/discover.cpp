@@ -43,7 +43,7 @@ nlohmann::json json_of(const monitor::Discovery& found) {
           {"variants", std::move(variants)}};
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -59,7 +59,7 @@ void print_dot(const monitor::Discovery& found) {
   std::cout << "digraph log {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n";
   std::cout << "  start [shape=circle, label=\"\"];\n  end [shape=doublecircle, label=\"\"];\n";
   for (std::uint32_t i = 0; i < found.activities().size(); ++i)
-    std::cout << "  a" << i << " [label=" << quoted(found.activities()[i] + "\n" + std::to_string(found.count(i)))
+    std::cout << "  a" << i << " [label=" << in_quotes(found.activities()[i] + "\n" + std::to_string(found.count(i)))
               << "];\n";
   for (std::uint32_t i = 0; i < found.activities().size(); ++i) {
     if (found.starts(i) > 0) std::cout << "  start -> a" << i << " [label=\"" << found.starts(i) << "\"];\n";

@@ -12,14 +12,14 @@
 namespace laban::monitor {
 namespace {
 
-constexpr std::size_t examined_max = 500;  // deviating instances whose causes are counted
+constexpr std::size_t deviating_examined_max = 500;  // deviating instances whose causes are counted
 constexpr std::size_t causes_max = 20;
 
 // Deviations by what happened where, counted over the newest deviating instances, the most first.
 Json causes(const Published& at, const DefinitionCounts& definition, const Catalogue& catalogue) {
   ListQuery query;
   query.sort = Sort::newest;
-  query.limit = examined_max;
+  query.limit = deviating_examined_max;
   const std::size_t steps = definition.facts->step_names.size();
   for (std::size_t cell = 0; cell < (steps + 1) * buckets; ++cell) {
     const std::uint64_t count = definition.statistics.cell(cell / buckets, cell % buckets);

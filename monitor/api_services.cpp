@@ -10,7 +10,7 @@
 namespace laban::monitor {
 namespace {
 
-constexpr std::size_t examined_max = 2000;  // stuck and late instances in one answer
+constexpr std::size_t waiting_examined_max = 2000;  // stuck and late instances in one answer
 
 // The service that says a type most often.
 std::map<std::string, std::string> usual_sources(const ServicesSeen& seen) {
@@ -37,7 +37,7 @@ using MissingOf = std::map<std::string, std::map<MissingKey, Missing>>;    // by
 
 ListQuery flagged(const Snapshot& counts) {
   ListQuery query;
-  query.limit = examined_max;
+  query.limit = waiting_examined_max;
   for (const auto& definition : counts.definitions) {
     const std::size_t steps = definition->facts->step_names.size();
     for (std::size_t cell = 0; cell < (steps + 1) * buckets; ++cell) {

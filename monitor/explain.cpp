@@ -7,7 +7,7 @@
 namespace laban::monitor {
 namespace {
 
-std::string quoted(const std::string& name) {
+std::string in_quotes(const std::string& name) {
   return "“" + name + "”";
 }
 
@@ -19,7 +19,7 @@ std::string listed(const std::vector<std::string>& names, const char* last_word)
   const std::size_t shown = std::min(names.size(), most);
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) out += i + 1 == names.size() ? std::string(" ") + last_word + " " : ", ";
-    out += quoted(names[i]);
+    out += in_quotes(names[i]);
   }
   if (names.size() > most) out += std::string(" ") + last_word + " " + std::to_string(names.size() - most) + " others";
   return out;
@@ -97,7 +97,7 @@ std::string in_words(std::chrono::nanoseconds duration) {
 }
 
 std::string explain(const Deviation& deviation) {
-  const std::string event = quoted(deviation.event);
+  const std::string event = in_quotes(deviation.event);
   const std::string instead =
       deviation.expected.empty() ? "nothing more was expected" : "expected was " + listed(deviation.expected, "or");
   const std::string provisional = deviation.settled ? "" : " (provisional: the missing step may still come)";

@@ -287,7 +287,7 @@ struct WriteRequest {
   void operator()(const EndBackup& request) { to.setEndBackup(request.backup); }
 };
 
-struct WriteMessage {
+struct WriteClientMessage {
   schema::ClientMessage::Builder to;
 
   void operator()(const Unknown&) {}
@@ -359,7 +359,7 @@ Decoded<ClientMessage> decode_client_message(const Frame& frame) {
 
 Frame encode(const ClientMessage& message) {
   FlatBuilder builder{words_needed(message)};
-  std::visit(WriteMessage{builder.initRoot<schema::ClientMessage>()}, message);
+  std::visit(WriteClientMessage{builder.initRoot<schema::ClientMessage>()}, message);
   return builder.finish();
 }
 

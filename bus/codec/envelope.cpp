@@ -11,6 +11,7 @@
 
 #include "bus/codec/capnp_text.hpp"
 #include "bus/codec/flat_builder.hpp"
+#include "bus/codec/guarded.hpp"
 #include "bus/codec/headers.hpp"
 #include "bus/codec/pointer_words.hpp"
 #include "laban/envelope.capnp.h"
@@ -18,14 +19,6 @@
 namespace laban::codec {
 
 namespace {
-
-Timestamp at(std::int64_t nanoseconds) {
-  return Timestamp{std::chrono::nanoseconds{nanoseconds}};
-}
-
-std::int64_t nanoseconds(Timestamp time) {
-  return time.time_since_epoch().count();
-}
 
 // Where the schema puts what. Fields are only ever added behind these, and the assertions below make whoever adds one come
 // here.

@@ -125,7 +125,7 @@ std::size_t words_needed(const HubMessage& message) {
   return words;
 }
 
-struct WriteMessage {
+struct WriteHubMessage {
   schema::HubMessage::Builder to;
 
   void operator()(const Unknown&) {}
@@ -235,7 +235,7 @@ Decoded<HubMessage> decode_hub_message(const Frame& frame) {
 
 Frame encode(const HubMessage& message) {
   FlatBuilder builder{words_needed(message)};
-  std::visit(WriteMessage{builder.initRoot<schema::HubMessage>()}, message);
+  std::visit(WriteHubMessage{builder.initRoot<schema::HubMessage>()}, message);
   return builder.finish();
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t later_max = 256;  // lines in one go; what is beyond shares one
 constexpr std::size_t warned_max = 1'024;
-constexpr auto warning_pause = std::chrono::minutes{1};
+constexpr auto loss_warning_pause = std::chrono::minutes{1};
 
 std::string name_of(const Loss& loss) {
   return std::string{loss.whose} + " " + loss.who;
@@ -105,7 +105,7 @@ void Losses::warn(const Loss& loss) {
     warned.silent += loss.count;
     return;
   }
-  warned.next = now + warning_pause;
+  warned.next = now + loss_warning_pause;
   const auto before = std::exchange(warned.silent, 0);
   spdlog::warn("laban hub: {} lost {} events ({}{}{}), {} {} to {}{}: see the exchange laban.lost", name_of(loss),
                loss.count, loss.why, loss.detail.empty() ? "" : ": ", loss.detail,

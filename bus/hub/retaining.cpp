@@ -12,7 +12,7 @@ using Held = journal::RetentionResult::Held;
 
 constexpr int segments_a_tick = 4;                     // then live traffic gets its turn
 constexpr auto live_pause = std::chrono::seconds{60};  // between copies of segments that are mostly live
-constexpr auto warning_pause = std::chrono::minutes{10};
+constexpr auto retention_warning_pause = std::chrono::minutes{10};
 constexpr std::uint64_t checkpoints_in_log = 4;
 
 std::string_view name_of(Held held) {
@@ -137,7 +137,7 @@ void Retaining::tell_cursors(const journal::RetentionResult& result) {
 void Retaining::say_what_holds(const journal::RetentionResult& result, Clock::time_point now) {
   if (result.held != Held::floor && result.held != Held::disk) return;
   if (now < next_warning_) return;
-  next_warning_ = now + warning_pause;
+  next_warning_ = now + retention_warning_pause;
   if (result.held == Held::disk)
     return spdlog::warn("laban hub: the log cannot let go of its oldest: {}", result.reason);
   std::string_view who;

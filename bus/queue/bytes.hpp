@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -14,6 +15,14 @@
 namespace laban::queue {
 
 static_assert(std::endian::native == std::endian::little, "stored numbers are little-endian");
+
+inline std::uint64_t number_from(std::chrono::sys_time<std::chrono::nanoseconds> time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+inline std::chrono::sys_time<std::chrono::nanoseconds> time_from(std::uint64_t nanoseconds) {
+  return std::chrono::sys_time<std::chrono::nanoseconds>{
+      std::chrono::nanoseconds{static_cast<std::int64_t>(nanoseconds)}};
+}
 
 class Writer {
  public:

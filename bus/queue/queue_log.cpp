@@ -29,13 +29,6 @@ enum Flag : std::uint64_t {
   all_flags = 1023,
 };
 
-std::uint64_t number_from(Time time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-Time time_from(std::uint64_t nanoseconds) {
-  return Time{Duration{static_cast<std::int64_t>(nanoseconds)}};
-}
-
 bool worth_writing(const Trouble* trouble) {
   return trouble != nullptr && (trouble->attempts != 0 || !trouble->history.empty() || trouble->not_before != Time{});
 }

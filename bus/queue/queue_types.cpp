@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::uint8_t changes_version = 1;
 
-Time time_from(std::uint64_t nanoseconds) {
-  return Time{Duration{static_cast<std::int64_t>(nanoseconds)}};
-}
-std::uint64_t number_from(Time time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-
 void encode_one(const QueueChange& change, Writer& out) {
   out.byte(static_cast<std::uint8_t>(change.kind));
   out.byte(change.code);

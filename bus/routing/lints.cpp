@@ -49,8 +49,8 @@ std::vector<Lint> Topology::lints() const {
   for (const auto& spec : bindings()) {
     const auto& source = *impl_->find_exchange(spec.exchange);
     const std::string where =
-        quoted(spec.pattern) + " of exchange " + quoted(spec.exchange) + " to " +
-        (spec.queue.empty() ? "exchange " + quoted(spec.to_exchange) : "queue " + quoted(spec.queue));
+        in_quotes(spec.pattern) + " of exchange " + in_quotes(spec.exchange) + " to " +
+        (spec.queue.empty() ? "exchange " + in_quotes(spec.to_exchange) : "queue " + in_quotes(spec.queue));
     if (source.kind == ExchangeKind::direct && has_whole_wildcard(spec.pattern)) {
       result.push_back({"binding-literal-wildcard", spec.exchange,
                         "binding " + where + ": * and # are literal on a direct exchange: use a topic exchange"});
@@ -65,7 +65,7 @@ std::vector<Lint> Topology::lints() const {
       const auto [there, added] = canonical.try_emplace(same, spec.pattern);
       if (!added) {
         result.push_back({"binding-redundant", spec.exchange,
-                          "binding " + where + " means the same as " + quoted(there->second) + ": unbind one"});
+                          "binding " + where + " means the same as " + in_quotes(there->second) + ": unbind one"});
       }
     }
     if (source.kind == ExchangeKind::headers) {
@@ -79,19 +79,21 @@ std::vector<Lint> Topology::lints() const {
     const auto& alternate = exchange.spec.alternate;
     if (!alternate.empty() && impl_->find_exchange(alternate) == nullptr) {
       result.push_back({"alternate-missing", name,
-                        "exchange " + quoted(name) + " has the alternate exchange " + quoted(alternate) +
+                        "exchange " + in_quotes(name) + " has the alternate exchange " + in_quotes(alternate) +
                             ", which does not exist: declare it"});
     }
     if (!exchange.predeclared && exchange.outgoing.empty() && alternate.empty()) {
-      result.push_back({"exchange-reaches-nothing", name,
-                        "exchange " + quoted(name) + " has no binding and no alternate: what it gets is unroutable"});
+      result.push_back(
+          {"exchange-reaches-nothing", name,
+           "exchange " + in_quotes(name) + " has no binding and no alternate: what it gets is unroutable"});
     }
   }
   for (const auto& name : queue_names()) {
     const QueueSpec& spec = *queue(name);
     if (!spec.dead_letter_exchange.empty() && impl_->find_exchange(spec.dead_letter_exchange) == nullptr) {
       result.push_back({"dead-letter-missing", name,
-                        "queue " + quoted(name) + " has the dead-letter exchange " + quoted(spec.dead_letter_exchange) +
+                        "queue " + in_quotes(name) + " has the dead-letter exchange " +
+                            in_quotes(spec.dead_letter_exchange) +
                             ", which does not exist: declare it; until then its dead letters park"});
     }
   }

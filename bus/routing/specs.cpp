@@ -64,7 +64,7 @@ Outcome refuse(RefusalKind kind, std::string message) {
   return outcome;
 }
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   return "'" + std::string{name} + "'";
 }
 
@@ -106,13 +106,13 @@ QueueSpec normal(QueueSpec spec) {
 
 std::string queue_problem(const QueueSpec& given) {
   const QueueSpec spec = normal(given);
-  const std::string queue = "queue " + quoted(spec.name) + ": ";
+  const std::string queue = "queue " + in_quotes(spec.name) + ": ";
   if (auto problem = name_problem("queue", spec.name); !problem.empty()) return problem;
   if (spec.overflow != "refuse" && spec.overflow != "park") {
-    return queue + "overflow is " + quoted(spec.overflow) + ": choose refuse or park";
+    return queue + "overflow is " + in_quotes(spec.overflow) + ": choose refuse or park";
   }
   if (spec.on_park != "hold" && spec.on_park != "release") {
-    return queue + "on_park is " + quoted(spec.on_park) + ": choose hold or release";
+    return queue + "on_park is " + in_quotes(spec.on_park) + ": choose hold or release";
   }
   if (spec.dead_letter_exchange.empty() && !spec.dead_letter_key.empty()) {
     return queue + "a dead-letter key without a dead-letter exchange: name the exchange";
@@ -145,7 +145,7 @@ std::string difference(const ExchangeSpec& there_given, const ExchangeSpec& aske
   result.add("type", there.type, asked.type);
   result.add("durable", there.durable, asked.durable);
   result.add("auto-delete", there.auto_delete, asked.auto_delete);
-  result.add("alternate exchange", quoted(there.alternate), quoted(asked.alternate));
+  result.add("alternate exchange", in_quotes(there.alternate), in_quotes(asked.alternate));
   return std::move(result).text();
 }
 
@@ -167,8 +167,8 @@ std::string difference(const QueueSpec& there_given, const QueueSpec& asked_give
   result.add("back-off", there.backoff, asked.backoff);
   result.add("longest back-off", there.backoff_max, asked.backoff_max);
   result.add("on_park", there.on_park, asked.on_park);
-  result.add("dead-letter exchange", quoted(there.dead_letter_exchange), quoted(asked.dead_letter_exchange));
-  result.add("dead-letter key", quoted(there.dead_letter_key), quoted(asked.dead_letter_key));
+  result.add("dead-letter exchange", in_quotes(there.dead_letter_exchange), in_quotes(asked.dead_letter_exchange));
+  result.add("dead-letter key", in_quotes(there.dead_letter_key), in_quotes(asked.dead_letter_key));
   result.add("redelivery time-out", there.redelivery_timeout, asked.redelivery_timeout);
   return std::move(result).text();
 }

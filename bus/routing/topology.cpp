@@ -120,20 +120,20 @@ Outcome Topology::Impl::resolve(const BindingSpec& spec, std::uint32_t& source, 
   if (auto problem = topic_problem("the pattern", spec.pattern)) return refuse(RefusalKind::invalid, *problem);
   const auto from = exchange_ids.find(spec.exchange);
   if (from == exchange_ids.end()) {
-    return refuse(RefusalKind::not_found, "there is no exchange " + quoted(spec.exchange) + ": declare it first");
+    return refuse(RefusalKind::not_found, "there is no exchange " + in_quotes(spec.exchange) + ": declare it first");
   }
   source = from->second;
   if (!spec.queue.empty()) {
     const auto queue = queue_ids.find(spec.queue);
     if (queue == queue_ids.end()) {
-      return refuse(RefusalKind::not_found, "there is no queue " + quoted(spec.queue) + ": declare it first");
+      return refuse(RefusalKind::not_found, "there is no queue " + in_quotes(spec.queue) + ": declare it first");
     }
     destination = queue->second;
     return {};
   }
   const auto to = exchange_ids.find(spec.to_exchange);
   if (to == exchange_ids.end()) {
-    return refuse(RefusalKind::not_found, "there is no exchange " + quoted(spec.to_exchange) + ": declare it first");
+    return refuse(RefusalKind::not_found, "there is no exchange " + in_quotes(spec.to_exchange) + ": declare it first");
   }
   destination = to->second | exchange_bit;
   return {};
@@ -178,25 +178,25 @@ Outcome Topology::declare(const ExchangeSpec& asked) {
   const auto* there = impl_->find_exchange(asked.name);
   if (asked.passive) {
     if (there != nullptr) return {};
-    return refuse(RefusalKind::not_found, "there is no exchange " + quoted(asked.name) + ": declare it first");
+    return refuse(RefusalKind::not_found, "there is no exchange " + in_quotes(asked.name) + ": declare it first");
   }
   const ExchangeSpec spec = normal(asked);
   ExchangeKind kind{};
   if (!kind_from(spec.type, kind)) {
-    return refuse(RefusalKind::invalid, "exchange " + quoted(spec.name) + " has the unknown type " + quoted(spec.type) +
-                                            ": choose direct, fanout, topic or headers");
+    return refuse(RefusalKind::invalid, "exchange " + in_quotes(spec.name) + " has the unknown type " +
+                                            in_quotes(spec.type) + ": choose direct, fanout, topic or headers");
   }
   if (there != nullptr) {
     const std::string differs = difference(there->spec, spec);
     if (differs.empty()) return {};
-    return refuse(RefusalKind::different, "exchange " + quoted(spec.name) + " is there already and differs: " +
+    return refuse(RefusalKind::different, "exchange " + in_quotes(spec.name) + " is there already and differs: " +
                                               differs + ": declare it as it is, or delete it first");
   }
   if (auto problem = name_problem("exchange", spec.name); !problem.empty())
     return refuse(RefusalKind::invalid, problem);
   if (spec.name.starts_with("amq.")) {
     return refuse(RefusalKind::denied,
-                  "names that begin with amq. are reserved: choose another than " + quoted(spec.name));
+                  "names that begin with amq. are reserved: choose another than " + in_quotes(spec.name));
   }
   if (spec.alternate.size() > topic_bytes_max) {
     return refuse(RefusalKind::invalid, "the alternate exchange's name has over 255 bytes: shorten it");
@@ -219,14 +219,14 @@ Outcome Topology::declare(const QueueSpec& asked) {
     outcome.queue = there->second;
     if (asked.passive) return outcome;
   } else if (asked.passive) {
-    return refuse(RefusalKind::not_found, "there is no queue " + quoted(asked.name) + ": declare it first");
+    return refuse(RefusalKind::not_found, "there is no queue " + in_quotes(asked.name) + ": declare it first");
   }
   if (auto problem = queue_problem(asked); !problem.empty()) return refuse(RefusalKind::invalid, problem);
   if (there != impl_->queue_ids.end()) {
     const std::string differs = difference(impl_->queues.at(there->second)->spec, asked);
     if (differs.empty()) return outcome;
-    return refuse(RefusalKind::different, "queue " + quoted(asked.name) + " is there already and differs: " + differs +
-                                              ": declare it as it is, or delete it first");
+    return refuse(RefusalKind::different, "queue " + in_quotes(asked.name) + " is there already and differs: " +
+                                              differs + ": declare it as it is, or delete it first");
   }
   if (impl_->queue_ids.size() >= impl_->limits.queues || impl_->next_queue >= exchange_bit) {
     return refuse(RefusalKind::limit,
@@ -251,7 +251,7 @@ Outcome Topology::bind(const BindingSpec& spec) {
   const bool headers = exchange.kind == ExchangeKind::headers;
   if (headers) {
     if (auto problem = HeadersMatch::problem(spec.arguments)) {
-      return refuse(RefusalKind::invalid, "binding to " + quoted(spec.exchange) + ": " + *problem);
+      return refuse(RefusalKind::invalid, "binding to " + in_quotes(spec.exchange) + ": " + *problem);
     }
   }
   std::string identity = impl_->identity(spec, source, destination);
@@ -310,11 +310,11 @@ Outcome Topology::delete_exchange(std::string_view name, bool if_unused) {
   if (found == impl_->exchange_ids.end()) return {};
   const auto& exchange = *impl_->exchanges[found->second];
   if (exchange.predeclared) {
-    return refuse(RefusalKind::denied, "exchange " + quoted(name) + " is predeclared and stays: delete another");
+    return refuse(RefusalKind::denied, "exchange " + in_quotes(name) + " is predeclared and stays: delete another");
   }
   if (if_unused && !exchange.outgoing.empty()) {
-    return refuse(RefusalKind::in_use, "exchange " + quoted(name) + " has " + std::to_string(exchange.outgoing.size()) +
-                                           " bindings: unbind them first");
+    return refuse(RefusalKind::in_use, "exchange " + in_quotes(name) + " has " +
+                                           std::to_string(exchange.outgoing.size()) + " bindings: unbind them first");
   }
   Outcome outcome;
   impl_->remove_exchange(found->second, outcome.deleted_exchanges);

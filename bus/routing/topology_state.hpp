@@ -63,7 +63,7 @@ struct Topology::Impl {
 
 bool is_exchange(Destination destination);
 Outcome refuse(RefusalKind kind, std::string message);
-std::string quoted(std::string_view name);
+std::string in_quotes(std::string_view name);
 // What is wrong with a name, if anything: empty, over 255 bytes, control characters, not UTF-8.
 std::string name_problem(std::string_view what, std::string_view name);
 bool kind_from(std::string_view type, ExchangeKind& kind);

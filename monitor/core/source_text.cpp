@@ -252,12 +252,12 @@ std::string to_utf8(std::string_view bytes, const std::string& file, std::vector
   if (!encoding.empty()) {
     Conversion converted = convert(bytes, encoding);
     if (converted.replaced > 0)
-      findings.push_back(
-          {start, Severity::warning, "encoding",
-           std::to_string(converted.replaced) + " bytes are not " + quoted(encoding) + ": they are shown as U+FFFD"});
+      findings.push_back({start, Severity::warning, "encoding",
+                          std::to_string(converted.replaced) + " bytes are not " + in_quotes(encoding) +
+                              ": they are shown as U+FFFD"});
     if (converted.known) return std::move(converted.text);
     findings.push_back({start, Severity::warning, "encoding",
-                        "the encoding " + quoted(encoding) + " is not known: the file is read as UTF-8"});
+                        "the encoding " + in_quotes(encoding) + " is not known: the file is read as UTF-8"});
   }
   if (starts_with(bytes, 0, "\xef\xbb\xbf")) bytes.remove_prefix(3);
   if (first_invalid(bytes) == std::string_view::npos) return std::string{bytes};
@@ -304,7 +304,7 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 80;
   std::string out = one_line(text.substr(0, 4 * longest));
   if (out.size() > longest) {

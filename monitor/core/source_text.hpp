@@ -57,6 +57,6 @@ void add_finding(std::vector<Finding>& findings, const TextLimits& limits, Findi
 std::string one_line(std::string_view text);
 
 // A word of the file for a message: in one line, at most 80 bytes, cut between characters.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace laban::monitor

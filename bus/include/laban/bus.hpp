@@ -36,20 +36,20 @@ namespace laban {
 struct Confirm {
   std::string id;
   std::uint64_t sequence = 0;
-  std::uint64_t offset = 0;      // 0 where nothing was stored, or a duplicate's place is no longer known
+  std::uint64_t offset = 0;  // 0 where nothing was stored, or a duplicate's place is no longer known
   Level level = Level::accepted;
-  std::uint32_t queues = 0;      // how many queues it reached; laban.parking is none
-  bool unroutable = false;       // went to the alternate exchange or to parking
-  bool duplicate = false;        // had been stored before
+  std::uint32_t queues = 0;  // how many queues it reached; laban.parking is none
+  bool unroutable = false;   // went to the alternate exchange or to parking
+  bool duplicate = false;    // had been stored before
   bool refused = false;
-  std::string reason;            // why it was refused: what to do
-  bool temporary = false;        // refused for now (a full queue or disk): the same event may be taken later
+  std::string reason;      // why it was refused: what to do
+  bool temporary = false;  // refused for now (a full queue or disk): the same event may be taken later
 };
 
 // How an event came out of a queue.
 struct Delivery {
-  std::uint32_t attempts = 0;    // earlier tries that failed
-  bool redelivered = false;      // may have been seen before
+  std::uint32_t attempts = 0;  // earlier tries that failed
+  bool redelivered = false;    // may have been seen before
 };
 
 enum class Verdict { acknowledge, give_back, fail, reject };
@@ -68,7 +68,7 @@ struct Settlement {
 struct ConsumeOptions {
   std::string queue;
   std::uint32_t prefetch = 256;
-  bool declare = true;           // declare the queue where it is missing
+  bool declare = true;  // declare the queue where it is missing
   // While a handler works, the hub is told so this often, so that the queue's redelivery time-out does not take from it what
   // it works on: less than that time-out. A handler that never returns then keeps its key for ever. 0: never.
   std::chrono::milliseconds renew_every{0};
@@ -129,7 +129,9 @@ class Bus {
 
   // Announces a fact and returns its id. Waits while the publish window is full.
   template <class T>
-  std::string publish(Fact<T>& fact) { return publish(fact.event()); }
+  std::string publish(Fact<T>& fact) {
+    return publish(fact.event());
+  }
   std::string publish(NewEvent event);
 
   // The same without waiting: nothing where the window is full.
@@ -150,7 +152,9 @@ class Bus {
   // not queued, not confirmed, not repaired; in no order with what is. Never waits; false where it was dropped here.
   // BusStats counts what was, here and at each subscriber. Their offset() is 0.
   template <class T>
-  bool publish_at_most_once(Fact<T>& fact) { return publish_at_most_once(fact.event()); }
+  bool publish_at_most_once(Fact<T>& fact) {
+    return publish_at_most_once(fact.event());
+  }
   bool publish_at_most_once(NewEvent event);
 
   // Called for every confirm, on the thread inside run() or poll(), or inside flush(). Call before the first publish.

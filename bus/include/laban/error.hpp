@@ -10,13 +10,13 @@
 namespace laban {
 
 enum class Errc {
-  usage = 1,       // the caller asked for something that makes no sense
-  unreachable,     // no hub answered in time
-  refused,         // the hub said no; the text says why and what to do
-  storage,         // a file or disk cannot be read or written
-  malformed,       // input that cannot be understood
-  in_use,          // a port or a data directory belongs to another process
-  closed,          // used after close
+  usage = 1,    // the caller asked for something that makes no sense
+  unreachable,  // no hub answered in time
+  refused,      // the hub said no; the text says why and what to do
+  storage,      // a file or disk cannot be read or written
+  malformed,    // input that cannot be understood
+  in_use,       // a port or a data directory belongs to another process
+  closed,       // used after close
 };
 
 // what() reads "what is wrong: what to do", without a final full stop.

@@ -23,8 +23,7 @@ inline constexpr std::string_view capnp_content_type = "application/x-capnp";
 inline constexpr std::string_view json_content_type = "application/json";
 
 // A header's value keeps its type, because headers exchanges compare types too.
-using HeaderValue =
-    std::variant<std::monostate, std::string, std::int64_t, double, bool, std::vector<std::byte>>;
+using HeaderValue = std::variant<std::monostate, std::string, std::int64_t, double, bool, std::vector<std::byte>>;
 using Headers = std::vector<std::pair<std::string, HeaderValue>>;
 
 // All that is known of a received event. The views point into the frame that carried it.

@@ -22,8 +22,8 @@ struct ExchangeSpec {
   std::string type = "topic";  // direct, fanout, topic, headers
   bool durable = true;
   bool auto_delete = false;
-  std::string alternate;       // where events that reach nothing go
-  bool passive = false;        // only ask whether it is there
+  std::string alternate;  // where events that reach nothing go
+  bool passive = false;   // only ask whether it is there
 };
 
 struct QueueSpec {
@@ -32,17 +32,17 @@ struct QueueSpec {
   bool exclusive = false;
   bool auto_delete = false;
   bool passive = false;
-  bool keyed = true;               // at most one unacknowledged message a key
+  bool keyed = true;  // at most one unacknowledged message a key
   bool single_active = false;
   std::uint32_t delivery_limit = 0;  // failed attempts before parking; 0: the hub's default
   std::uint64_t messages_max = 0;    // 0: no limit
   std::uint64_t bytes_max = 0;
-  std::string overflow = "refuse";   // refuse, park
+  std::string overflow = "refuse";  // refuse, park
   std::chrono::milliseconds message_ttl{0};
   std::chrono::milliseconds queue_ttl{0};
   std::chrono::milliseconds backoff{0};
   std::chrono::milliseconds backoff_max{0};
-  std::string on_park = "hold";      // hold, release
+  std::string on_park = "hold";  // hold, release
   std::string dead_letter_exchange;
   std::string dead_letter_key;
   std::chrono::milliseconds redelivery_timeout{0};
@@ -53,14 +53,14 @@ struct BindingSpec {
   std::string queue;        // a queue, or
   std::string to_exchange;  // another exchange
   std::string pattern;
-  Headers arguments;        // headers exchanges: x-match and what to match
+  Headers arguments;  // headers exchanges: x-match and what to match
 };
 
 // A copy of a hub's log, made while the hub ran.
 struct BackupReport {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t head = 0;        // the newest event in it
+  std::uint64_t head = 0;  // the newest event in it
   std::uint64_t log_id = 0;
   std::uint32_t generation = 0;  // of the copy: the next one, so that offsets read from the original later are refused
 };

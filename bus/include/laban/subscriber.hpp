@@ -28,13 +28,13 @@ struct Miss {
 
 // How far a subscription has come.
 struct Progress {
-  std::uint64_t position = 0;      // every matching event up to here was handled
-  std::uint64_t head = 0;          // the newest event that the hub is known to have
-  Timestamp hub_time{};            // the hub's clock when it said so
-  bool ready = false;              // the hub has accepted the subscription
+  std::uint64_t position = 0;  // every matching event up to here was handled
+  std::uint64_t head = 0;      // the newest event that the hub is known to have
+  Timestamp hub_time{};        // the hub's clock when it said so
+  bool ready = false;          // the hub has accepted the subscription
   bool connected = false;
-  std::uint64_t log_id = 0;        // which log the offsets count in; 0 until the hub has said so
-  std::uint32_t generation = 0;    // grows when that log was restored from a backup
+  std::uint64_t log_id = 0;      // which log the offsets count in; 0 until the hub has said so
+  std::uint32_t generation = 0;  // grows when that log was restored from a backup
 };
 
 class Subscriber {

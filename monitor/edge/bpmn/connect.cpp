@@ -58,7 +58,7 @@ void Reader::infer_ends(const Later& later, std::string& from, std::string& to) 
 }
 
 const Named* Reader::flow_end(const Later& later, const std::string& reference, const char* what) {
-  const std::string flow = "the sequence flow " + quoted(later.element.attribute("id").value());
+  const std::string flow = "the sequence flow " + in_quotes(later.element.attribute("id").value());
   if (reference.empty()) {
     say(Severity::warning, later.element, "open-flow", flow + " has no " + what + ": it is ignored");
     return nullptr;
@@ -66,13 +66,14 @@ const Named* Reader::flow_end(const Later& later, const std::string& reference, 
   const Named* named = find(reference);
   if (named == nullptr) {
     say(Severity::error, later.element, "broken-flow",
-        flow + " has the " + what + " " + quoted(reference) + ", which is not in the file: draw the flow again");
+        flow + " has the " + what + " " + in_quotes(reference) + ", which is not in the file: draw the flow again");
   } else if (named->what == Named::What::ambiguous) {
     say(Severity::error, later.element, "ambiguous-flow",
-        flow + " has the " + what + " " + quoted(reference) + ", an id that stands twice in the file: make ids unique");
+        flow + " has the " + what + " " + in_quotes(reference) +
+            ", an id that stands twice in the file: make ids unique");
   } else if (named->what != Named::What::node) {
     say(Severity::warning, later.element, "odd-flow",
-        flow + " has the " + what + " " + quoted(reference) + ", which is no flow node: it is ignored");
+        flow + " has the " + what + " " + in_quotes(reference) + ", which is no flow node: it is ignored");
   } else {
     return named;
   }
@@ -102,7 +103,7 @@ void Reader::connect_flow(const Later& later) {
     if (local_name(child.name()) == "conditionExpression") flow.conditional = true;
   if (!flow.id.empty() && !flow_ids_.try_emplace(flow.id, from->model, process.flows.size()).second) {
     say(Severity::warning, later.element, "duplicate-id",
-        "the sequence flow " + quoted(flow.id) + " stands here a second time and is ignored");
+        "the sequence flow " + in_quotes(flow.id) + " stands here a second time and is ignored");
     return;
   }
   process.flows.push_back(std::move(flow));
@@ -113,13 +114,13 @@ bool Reader::usable_flow(ProcessModel& process, pugi::xml_node element, const No
   const Location where = document_.at(element);
   if (from.kind == NodeKind::boundary_event && from.event == EventKind::compensation) {
     say(Severity::warning, where, "compensation-flow",
-        "a sequence flow leaves the compensation event " + quoted(from.name) + ": it is read as an association");
+        "a sequence flow leaves the compensation event " + in_quotes(from.name) + ": it is read as an association");
     associations_.push_back({element, nullptr, 0});
     return false;
   }
   if (from.scope != to.scope) {
     approximate(process, where, "flow-crosses-scope",
-                "a sequence flow from " + quoted(from.name) + " to " + quoted(to.name) +
+                "a sequence flow from " + in_quotes(from.name) + " to " + in_quotes(to.name) +
                     " crosses the border of a sub-process and is ignored");
     return false;
   }
@@ -127,17 +128,17 @@ bool Reader::usable_flow(ProcessModel& process, pugi::xml_node element, const No
     approximate(process, where, "odd-flow", why + " and is ignored");
     return false;
   };
-  if (from.kind == NodeKind::end_event) return refuse("a sequence flow leaves the end event " + quoted(from.name));
+  if (from.kind == NodeKind::end_event) return refuse("a sequence flow leaves the end event " + in_quotes(from.name));
   if (to.kind == NodeKind::boundary_event)
-    return refuse("a sequence flow leads into the boundary event " + quoted(to.name));
+    return refuse("a sequence flow leads into the boundary event " + in_quotes(to.name));
   if (from.kind == NodeKind::event_sub_process || to.kind == NodeKind::event_sub_process)
     return refuse("a sequence flow touches an event sub-process");
   if (from.for_compensation || to.for_compensation)
     return refuse("a sequence flow touches the compensation activity " +
-                  quoted(from.for_compensation ? from.name : to.name));
+                  in_quotes(from.for_compensation ? from.name : to.name));
   if (to.kind == NodeKind::start_event)
     say(Severity::warning, where, "flow-into-start",
-        "a sequence flow leads into the start event " + quoted(to.name) +
+        "a sequence flow leads into the start event " + in_quotes(to.name) +
             ": it is read as an intermediate event there");
   return true;
 }
@@ -150,7 +151,7 @@ void Reader::connect_default(const Later& later) {
       out_.models[later.model].flows[found->second.second].from != later.node) {
     if (!flow.empty())
       say(Severity::warning, later.element, "odd-default",
-          "the default flow " + quoted(flow) + " of " + quoted(node.name) + " does not leave it: it is ignored");
+          "the default flow " + in_quotes(flow) + " of " + in_quotes(node.name) + " does not leave it: it is ignored");
     return;
   }
   node.default_flow = found->second.second;
@@ -164,8 +165,8 @@ void Reader::connect_boundary(const Later& later) {
   if (host == nullptr || host->what != Named::What::node || host->model != later.model ||
       !is_activity(node_of(*host).kind)) {
     say(Severity::error, later.element, "unattached",
-        "the boundary event " + quoted(node.name) + " is attached to " +
-            (host_id.empty() ? std::string{"nothing"} : quoted(host_id) + ", which is no activity of its process") +
+        "the boundary event " + in_quotes(node.name) + " is attached to " +
+            (host_id.empty() ? std::string{"nothing"} : in_quotes(host_id) + ", which is no activity of its process") +
             ": attach it to one");
     return;
   }
@@ -194,7 +195,7 @@ void Reader::connect_association(const Later& later) {
   auto& handler = node_of(*to);
   if (!handler.for_compensation) {
     say(Severity::warning, handler.at, "not-for-compensation",
-        quoted(handler.name) +
+        in_quotes(handler.name) +
             " is tied to a compensation event and not marked isForCompensation: it is read as if it were");
     handler.for_compensation = true;
   }
@@ -211,7 +212,7 @@ void Reader::connect_compensation_throw(const Later& later) {
       node.compensates = named->index;
     } else {
       say(Severity::warning, later.element, "odd-compensation",
-          "the activity " + quoted(reference) + " that is to be undone is not in this process: all are undone");
+          "the activity " + in_quotes(reference) + " that is to be undone is not in this process: all are undone");
     }
   }
 }
@@ -262,7 +263,7 @@ void Reader::connect_message_flow(const Later& later) {
     const Named* named = find(reference);
     if (named == nullptr) {
       say(Severity::info, later.element, "open-flow",
-          "the message flow " + quoted(later.element.attribute("id").value()) + " has no " + end + " in the file");
+          "the message flow " + in_quotes(later.element.attribute("id").value()) + " has no " + end + " in the file");
       continue;
     }
     if (named->what != Named::What::node || message == messages_.end() || message->second.empty()) continue;
@@ -279,20 +280,21 @@ void Reader::check_model(ProcessModel& process) {
     expects = expects || node.shows == Shows::required;
     if (node.kind == NodeKind::complex_gateway)
       approximate(process, node.at, "complex-gateway",
-                  "the condition of the complex gateway " + quoted(node.name) + " is not evaluated");
+                  "the condition of the complex gateway " + in_quotes(node.name) + " is not evaluated");
     if (node.kind == NodeKind::ad_hoc)
       approximate(process, node.at, "ad-hoc",
-                  "the completion condition of the ad hoc sub-process " + quoted(node.name) + " is not evaluated");
+                  "the completion condition of the ad hoc sub-process " + in_quotes(node.name) + " is not evaluated");
     if (node.for_compensation && node.compensates == no_index)
       say(Severity::warning, node.at, "undoes-nothing",
-          "the compensation activity " + quoted(node.name) + " is tied to no compensation event: it can never happen");
+          "the compensation activity " + in_quotes(node.name) +
+              " is tied to no compensation event: it can never happen");
     if (node.kind == NodeKind::event_sub_process && node.body == no_index)
       say(Severity::warning, node.at, "empty-event-sub-process",
-          "the event sub-process " + quoted(node.name) + " has no content: it is ignored");
+          "the event sub-process " + in_quotes(node.name) + " has no content: it is ignored");
   }
   if (!process.nodes.empty() && !expects)
     say(Severity::warning, process.at, "nothing-expected",
-        "the process " + quoted(process.name) + " has no activity: nothing of it must show");
+        "the process " + in_quotes(process.name) + " has no activity: nothing of it must show");
   check_links(process);
   check_ways(process);
 }
@@ -308,7 +310,7 @@ void Reader::check_links(ProcessModel& process) {
     const bool throws = node.kind == NodeKind::throw_event;
     if ((throws ? caught : thrown).count({node.scope, node.link}) == 0)
       say(Severity::warning, node.at, "open-link",
-          "the link event " + quoted(node.link) + " has no " + (throws ? "target" : "source") + " of the same name");
+          "the link event " + in_quotes(node.link) + " has no " + (throws ? "target" : "source") + " of the same name");
   }
 }
 
@@ -329,14 +331,15 @@ void Reader::check_ways(ProcessModel& process) {
     if (owner != no_index && process.nodes[owner].kind == NodeKind::ad_hoc) continue;
     begins[scope] = true;
     if (started[scope])
-      say(Severity::warning, node.at, "no-way-in", "nothing leads to " + quoted(node.name) + ": it can never happen");
+      say(Severity::warning, node.at, "no-way-in",
+          "nothing leads to " + in_quotes(node.name) + ": it can never happen");
   }
   for (ScopeIndex scope = 0; scope < process.scopes.size(); ++scope) {
     const NodeIndex owner = process.scopes[scope].owner;
     if (begins[scope] || process.nodes.empty()) continue;
     if (owner != no_index && process.nodes[owner].kind == NodeKind::ad_hoc) continue;
     say(Severity::warning, owner == no_index ? process.at : process.nodes[owner].at, "no-start",
-        "nothing begins " + quoted(owner == no_index ? process.name : process.nodes[owner].name) +
+        "nothing begins " + in_quotes(owner == no_index ? process.name : process.nodes[owner].name) +
             ": it has neither a start event nor a node that no flow enters");
   }
 }

@@ -87,7 +87,7 @@ void Document::accept_root(std::vector<Finding>& findings) {
     root_ = {};
   };
   if (local_name(root_.name()) != "definitions") {
-    foreign("the file begins with the element " + quoted(root_.name()) + ", not with BPMN's <definitions>");
+    foreign("the file begins with the element " + in_quotes(root_.name()) + ", not with BPMN's <definitions>");
   } else if (uri == nullptr || *uri == '\0') {
     findings.push_back({where, Severity::warning, "no-namespace",
                         "<definitions> names no namespace: it is read as if it were BPMN 2.0"});
@@ -95,9 +95,9 @@ void Document::accept_root(std::vector<Finding>& findings) {
   } else if (!is_bpmn_namespace(uri)) {
     const std::string_view text = uri;
     const bool near = text.find("BPMN") != std::string_view::npos || text.find("bpmn") != std::string_view::npos;
-    if (!near) return foreign("the namespace " + quoted(uri) + " is not BPMN's");
+    if (!near) return foreign("the namespace " + in_quotes(uri) + " is not BPMN's");
     findings.push_back({where, Severity::warning, "odd-namespace",
-                        "the namespace " + quoted(uri) + " is not the one of BPMN 2.0: it is read as if it were"});
+                        "the namespace " + in_quotes(uri) + " is not the one of BPMN 2.0: it is read as if it were"});
     names_.adopt(prefix);
   }
 }

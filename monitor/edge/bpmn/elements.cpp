@@ -12,7 +12,7 @@ struct NodeElement {
   NodeKind kind;
 };
 
-constexpr std::array<NodeElement, 28> nodes{{
+constexpr std::array<NodeElement, 28> node_elements{{
     {"task", NodeKind::task},
     {"userTask", NodeKind::task},
     {"manualTask", NodeKind::task},
@@ -117,7 +117,7 @@ constexpr std::array<std::string_view, 50> asides{{
 }  // namespace
 
 std::optional<NodeKind> flow_node(std::string_view element) {
-  for (const auto& node : nodes)
+  for (const auto& node : node_elements)
     if (node.name == element) return node.kind;
   return std::nullopt;
 }

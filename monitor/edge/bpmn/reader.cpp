@@ -112,7 +112,7 @@ void Reader::read_process(pugi::xml_node element, const Names& names) {
   if (model().name.empty()) model().name = pool.empty() ? model().id : pool;
   if (model().id.empty()) {
     model().id = "process_" + std::to_string(out_.models.size());
-    say(Severity::warning, element, "missing-id", "this process has no id: it is called " + quoted(model().id));
+    say(Severity::warning, element, "missing-id", "this process has no id: it is called " + in_quotes(model().id));
   } else {
     remember(model().id, {Named::What::process, out_.models.size() - 1, 0}, element);
   }
@@ -140,7 +140,7 @@ void Reader::read_process_bindings(pugi::xml_node element, const Names& names) {
   if (deadline.empty()) return;
   process.deadline = parse_duration(deadline);
   if (!process.deadline)
-    say(Severity::error, element, "bad-duration", quoted(deadline) + " is no duration: write it as PT30M or 30m");
+    say(Severity::error, element, "bad-duration", in_quotes(deadline) + " is no duration: write it as PT30M or 30m");
 }
 
 void Reader::read_content(pugi::xml_node container, const Names& names, ScopeIndex scope) {
@@ -179,7 +179,7 @@ void Reader::remember(const std::string& id, Named named, pugi::xml_node element
   // other's way.
   if (named.what == Named::What::node && place->second.what == Named::What::node) {
     place->second.what = Named::What::ambiguous;
-    say(Severity::warning, element, "duplicate-id", "the id " + quoted(id) + " stands here a second time");
+    say(Severity::warning, element, "duplicate-id", "the id " + in_quotes(id) + " stands here a second time");
   } else if (named.what == Named::What::node && place->second.what != Named::What::ambiguous) {
     place->second = named;
   }
@@ -206,7 +206,7 @@ void Reader::read_node(pugi::xml_node element, const Names& names, std::string_v
   if (node.id.empty()) {
     node.id = std::string{element_name} + "_" + std::to_string(node_count_);
     say(Severity::warning, element, "missing-id",
-        "this <" + std::string{element_name} + "> has no id: it is called " + quoted(node.id));
+        "this <" + std::string{element_name} + "> has no id: it is called " + in_quotes(node.id));
   } else {
     remember(node.id, {Named::What::node, model_index, index}, element);
   }
@@ -354,7 +354,7 @@ void Reader::read_bindings(pugi::xml_node element, const Names& names, Node& nod
   }
   const std::string deadline = laban_value(element, names, "deadline");
   if (!deadline.empty() && !(node.deadline = parse_duration(deadline)))
-    say(Severity::error, element, "bad-duration", quoted(deadline) + " is no duration: write it as PT30M or 30m");
+    say(Severity::error, element, "bad-duration", in_quotes(deadline) + " is no duration: write it as PT30M or 30m");
 }
 
 std::string Reader::text_of(pugi::xml_node element, const char* attribute) {

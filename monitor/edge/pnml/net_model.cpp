@@ -46,7 +46,7 @@ class Builder {
 
   std::string called(TransitionIndex t) const {
     const StepIndex step = net_.transitions[t].step;
-    return step == no_index ? std::string{"this silent transition"} : quoted(net_.steps[step].name);
+    return step == no_index ? std::string{"this silent transition"} : in_quotes(net_.steps[step].name);
   }
 
   void check(TransitionIndex t) {

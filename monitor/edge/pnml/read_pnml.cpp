@@ -100,9 +100,9 @@ void Reader::read(PnmlFile& out) {
   const pugi::xml_node net = local(root.name()) == "pnml" ? child(root, "net") : pugi::xml_node{};
   if (!net) {
     out.findings.push_back({lines_.locate(0, file_), Severity::error, "no-net",
-                            local(root.name()) == "pnml"
-                                ? "there is no <net> in it: export one"
-                                : "the root element is <" + quoted(root.name()) + ">, not <pnml>: name a PNML file"});
+                            local(root.name()) == "pnml" ? "there is no <net> in it: export one"
+                                                         : "the root element is <" + in_quotes(root.name()) +
+                                                               ">, not <pnml>: name a PNML file"});
     return;
   }
   out.id = net.attribute("id").value();
@@ -139,7 +139,7 @@ void Reader::collect(const pugi::xml_node& parent) {
 void Reader::add_place(const pugi::xml_node& node) {
   const std::string id = node.attribute("id").value();
   if (!places_.emplace(id, static_cast<PlaceIndex>(net_.places.size())).second)
-    return error(node, "twice", "a second place with the id '" + quoted(id) + "'");
+    return error(node, "twice", "a second place with the id '" + in_quotes(id) + "'");
   net_.places.emplace_back().name = id;
   const unsigned held = tokens(label(node, "initialMarking"));
   if (held > max_tokens)
@@ -175,7 +175,7 @@ StepIndex Reader::step(const std::string& name) {
 void Reader::add_transition(const pugi::xml_node& node) {
   const std::string id = node.attribute("id").value();
   if (!transitions_.emplace(id, static_cast<TransitionIndex>(net_.transitions.size())).second)
-    return error(node, "twice", "a second transition with the id '" + quoted(id) + "'");
+    return error(node, "twice", "a second transition with the id '" + in_quotes(id) + "'");
   Transition transition;
   const std::string name = label(node, "name");
   if (!is_silent(node, name)) transition.step = step(name);
@@ -197,7 +197,7 @@ void Reader::add_arc(const pugi::xml_node& node) {
   const bool into = places_.contains(from) && transitions_.contains(to);
   if (!into && !(transitions_.contains(from) && places_.contains(to)))
     return error(node, "arc",
-                 "the arc from '" + quoted(from) + "' to '" + quoted(to) +
+                 "the arc from '" + in_quotes(from) + "' to '" + in_quotes(to) +
                      "' does not join a place and a transition of the net");
   const std::string inscription = label(node, "inscription");
   const unsigned weight = inscription.empty() ? 1 : tokens(inscription);

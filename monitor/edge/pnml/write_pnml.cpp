@@ -59,7 +59,7 @@ class Writer {
     failed_ = true;
     if (!told_.insert({node, what}).second) return;
     const std::string who =
-        model_ != nullptr && node != no_index ? quoted(model_->nodes[node].name) + " " : std::string{"the process "};
+        model_ != nullptr && node != no_index ? in_quotes(model_->nodes[node].name) + " " : std::string{"the process "};
     add_finding(findings_, TextLimits{}, {at(node), Severity::error, "not-in-pnml", who + what});
   }
 
@@ -160,7 +160,7 @@ class Writer {
       if (!node.publishers.empty() && publishers++ == 0) first_publisher = node.at;
       if (node.deadline && deadlines++ == 0) first_deadline = node.at;
       if (node.shows == Shows::optional && node.bound)
-        warn(node.at, quoted(node.name) + " need not show: in PNML it never does");
+        warn(node.at, in_quotes(node.name) + " need not show: in PNML it never does");
     }
     if (publishers > 0)
       warn(first_publisher,

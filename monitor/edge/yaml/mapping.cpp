@@ -25,7 +25,7 @@ void read_options(const Value& options, MappedNode& node, StepReader& reader) {
     if (key.text != "within") continue;
     node.deadline_at = value.at;
     if (!(node.deadline = parse_duration(reader.text(value))))
-      reader.error(value.at, "bad-duration", quoted(value.text) + " is no duration: write 30s, 5m, 1h 30m or 2d");
+      reader.error(value.at, "bad-duration", in_quotes(value.text) + " is no duration: write 30s, 5m, 1h 30m or 2d");
   }
 }
 
@@ -88,15 +88,15 @@ class Targets {
     if (id == by_id_.end() && name == by_name_.end()) {
       const std::string like = yaml::most_like(mapped.node, words_);
       tell(mapped.at, "unknown-node",
-           "the definition has no node with the id or name " + quoted(mapped.node) +
-               (like.empty() ? std::string{": `laban check` names them"} : ": did you mean " + quoted(like) + "?"));
+           "the definition has no node with the id or name " + in_quotes(mapped.node) +
+               (like.empty() ? std::string{": `laban check` names them"} : ": did you mean " + in_quotes(like) + "?"));
       return {};
     }
     std::vector<std::size_t> free;
     for (const std::size_t target : id != by_id_.end() ? id->second : name->second) {
       if (bound_[target] != nullptr)
         tell(mapped.at, "mapped-twice",
-             quoted(mapped.node) + " is the node that line " + std::to_string(bound_[target]->at.line) +
+             in_quotes(mapped.node) + " is the node that line " + std::to_string(bound_[target]->at.line) +
                  " maps already: keep one of them");
       else
         free.push_back(target);

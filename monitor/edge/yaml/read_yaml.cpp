@@ -34,7 +34,8 @@ void read_deadlines(const Value& deadlines, yaml::StepReader& reader) {
     }
     const auto limit = parse_duration(reader.text(*within));
     if (!limit)
-      reader.error(within->at, "bad-duration", quoted(within->text) + " is no duration: write 30s, 5m, 1h 30m or 2d");
+      reader.error(within->at, "bad-duration",
+                   in_quotes(within->text) + " is no duration: write 30s, 5m, 1h 30m or 2d");
     else
       reader.pair_deadline(*from, *to, *limit);
   }
@@ -50,7 +51,7 @@ void read_frame(const Value& document, ProcessModel& model, yaml::StepReader& re
     if (key.text == "scope") model.scope_patterns = reader.texts(value);
     if (key.text == "reruns") model.reruns = reader.truth(value);
     if (key.text == "within" && !(model.deadline = parse_duration(reader.text(value))))
-      reader.error(value.at, "bad-duration", quoted(value.text) + " is no duration: write 30s, 5m, 1h 30m or 2d");
+      reader.error(value.at, "bad-duration", in_quotes(value.text) + " is no duration: write 30s, 5m, 1h 30m or 2d");
   }
   if (model.name.empty()) model.name = model.id;
 }
@@ -85,7 +86,7 @@ void read_process(const Value& document, DefinitionFile& out, const TextLimits& 
                                    [](const Node& node) { return node.shows == Shows::required; });
   if (!expects && !has_errors(out.findings))
     out.findings.push_back({steps->at, Severity::warning, "nothing-to-monitor",
-                            "the process " + quoted(model.name) + " has no step: there is nothing to monitor"});
+                            "the process " + in_quotes(model.name) + " has no step: there is nothing to monitor"});
   count(model, out);
   out.models.push_back(std::move(model));
 }

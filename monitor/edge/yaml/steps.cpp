@@ -10,7 +10,7 @@
 namespace laban::monitor::yaml {
 namespace {
 
-constexpr std::size_t most_nodes = 10'000;
+constexpr std::size_t most_steps = 10'000;
 constexpr std::array<std::string_view, 11> block_keys{"one of", "all of", "any of", "optional", "repeat", "each",
                                                       "group",  "undo",   "end",    "stop",     "step"};
 
@@ -31,7 +31,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string hint(std::string_view word, const std::vector<std::string>& known) {
   const std::string like = most_like(word, known);
-  return like.empty() ? "" : "; did you mean " + quoted(like) + "?";
+  return like.empty() ? "" : "; did you mean " + in_quotes(like) + "?";
 }
 
 const Value* field(const Value& map, std::string_view key) {
@@ -69,7 +69,7 @@ bool StepReader::known_keys(const Value& map, std::initializer_list<std::string_
     const std::vector<std::string> list{keys.begin(), keys.end()};
     std::string all;
     for (const auto& word : list) all += (all.empty() ? "" : ", ") + word;
-    error(key.at, "unknown-key", quoted(key.text) + " is not known here" + hint(key.text, list) + " (" + all + ")");
+    error(key.at, "unknown-key", in_quotes(key.text) + " is not known here" + hint(key.text, list) + " (" + all + ")");
   }
   return known;
 }
@@ -108,9 +108,9 @@ OpenFlows StepReader::sequence(const Value& steps, OpenFlows before) {
 }
 
 OpenFlows StepReader::step(const Value& step, OpenFlows before) {
-  if (builder_.model().nodes.size() >= most_nodes) {
+  if (builder_.model().nodes.size() >= most_steps) {
     if (!has_errors(findings_))
-      error(step.at, "too-many-nodes", "more than " + std::to_string(most_nodes) + " steps: split the definition");
+      error(step.at, "too-many-nodes", "more than " + std::to_string(most_steps) + " steps: split the definition");
     return before;
   }
   if (step.is_text()) return activity(text(step), step, nullptr, std::move(before));
@@ -132,7 +132,7 @@ OpenFlows StepReader::step(const Value& step, OpenFlows before) {
   }
   if (!value.is_map() && !value.is_null()) {
     error(key.at, "unknown-key",
-          quoted(key.text) + " is not a block that is known" + hint(key.text, blocks) +
+          in_quotes(key.text) + " is not a block that is known" + hint(key.text, blocks) +
               ", and as a step it would have options such as `by:`");
     return before;
   }
@@ -207,7 +207,7 @@ void StepReader::within(const Value& value, NodeIndex node) {
   const std::size_t of = given.find(" of ");
   const auto limit = parse_duration(given.substr(0, of));
   if (!limit) {
-    error(value.at, "bad-duration", quoted(given) + " is no duration: write 30s, 5m, 1h 30m, 2d or PT5M");
+    error(value.at, "bad-duration", in_quotes(given) + " is no duration: write 30s, 5m, 1h 30m, 2d or PT5M");
   } else if (of == std::string::npos) {
     builder_.node(node).deadline = *limit;
   } else {
@@ -314,7 +314,7 @@ OpenFlows StepReader::group(const Value& map, const Value& content, OpenFlows be
   if (const Value* steps = field(map, "steps")) {
     builder_.leave(sequence(*steps, std::move(inner)), content.at);
   } else {
-    error(content.at, "no-steps", "the group " + quoted(name) + " has no `steps:`");
+    error(content.at, "no-steps", "the group " + in_quotes(name) + " has no `steps:`");
     builder_.leave(inner, content.at);
   }
   if (const Value* limit = field(map, "within")) within(*limit, node);
@@ -333,7 +333,7 @@ std::optional<std::chrono::milliseconds> StepReader::timer(const Value& type) {
   if (!limit)
     add_finding(findings_, limits_,
                 {type.at, Severity::info, "timer",
-                 quoted(type.text) + " has no duration that is known: no deadline comes of it"});
+                 in_quotes(type.text) + " has no duration that is known: no deadline comes of it"});
   return limit;
 }
 
@@ -417,7 +417,7 @@ OpenFlows StepReader::end(const std::string& key, const Value& content, const Op
   } else if (outcome == "compensated") {
     end.outcome = Outcome::compensated;
   } else if (outcome != "completed") {
-    error(content.at, "unknown-outcome", quoted(outcome) + " is no outcome: completed, failed or compensated");
+    error(content.at, "unknown-outcome", in_quotes(outcome) + " is no outcome: completed, failed or compensated");
   }
   builder_.tie(before, node);
   return {};
@@ -440,7 +440,7 @@ void StepReader::resolve() {
     if (found == steps.end()) {
       const bool few = findings_.size() < 20;  // a hint costs time, and nobody reads hundreds
       error(reference.at, "unknown-step",
-            quoted(reference.name) + " is no step of this process" + (few ? hint(reference.name, names) : ""));
+            in_quotes(reference.name) + " is no step of this process" + (few ? hint(reference.name, names) : ""));
       continue;
     }
     switch (reference.use) {

@@ -12,7 +12,7 @@ namespace laban::monitor::yaml {
 namespace {
 
 constexpr std::size_t deepest_nesting = 48;
-constexpr std::size_t most_nodes = 5000;
+constexpr std::size_t most_structured_nodes = 5000;
 using PointIndex = std::uint32_t;
 
 // A node taken apart into what it does on the way in, itself, and what it does on the way out.
@@ -42,8 +42,8 @@ class Finder {
   explicit Finder(const ProcessModel& model) : model_(model) {}
 
   Structure run() {
-    if (model_.nodes.size() > most_nodes)
-      throw Unstructured{0, "it has more than " + std::to_string(most_nodes) + " nodes"};
+    if (model_.nodes.size() > most_structured_nodes)
+      throw Unstructured{0, "it has more than " + std::to_string(most_structured_nodes) + " nodes"};
     draw_points();
     Structure out;
     out.blocks = scope(0);
@@ -411,7 +411,7 @@ std::optional<Structure> structure_of(const ProcessModel& model, Finding& obstac
   } catch (const Unstructured& found) {
     const auto& node = model.nodes[found.node];
     obstacle = {node.at, Severity::error, "not-in-blocks",
-                "at " + quoted(node.name) + " the process is not made of blocks: " + found.why};
+                "at " + in_quotes(node.name) + " the process is not made of blocks: " + found.why};
     return std::nullopt;
   }
 }

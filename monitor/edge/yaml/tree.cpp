@@ -94,7 +94,7 @@ class Builder : public YAML::EventHandler {
         if (key.text == done.text)
           throw Refused{
               {done.at, Severity::error, "duplicate-key",
-               quoted(done.text) + " stands here a second time, first in line " + std::to_string(key.at.line)}};
+               in_quotes(done.text) + " stands here a second time, first in line " + std::to_string(key.at.line)}};
       parent.key = std::move(done);
       parent.has_key = true;
     } else {

@@ -194,7 +194,7 @@ class Writer {
       if (node.shows != Shows::required) return;
     }
     if (node.kind == NodeKind::ad_hoc || node.kind == NodeKind::transaction)
-      tell(node.at, Severity::error, quoted(node.name) + " is a <" + node.element + ">, for which YAML has no word");
+      tell(node.at, Severity::error, in_quotes(node.name) + " is a <" + node.element + ">, for which YAML has no word");
     if (!block.handlers.empty() || (!block.inner.empty() && node.repeats == Repeats::once)) return group(block, indent);
     repeated(block, indent);
   }
@@ -250,10 +250,10 @@ class Writer {
           if (event.event == EventKind::timer)
             trigger = timer(event);
           else
-            tell(event.at, Severity::warning, "the event " + quoted(event.name) + " need not show; in YAML it must");
+            tell(event.at, Severity::warning, "the event " + in_quotes(event.name) + " need not show; in YAML it must");
         }
         for (unsigned number = 2; !triggers.insert(trigger).second; ++number) {
-          if (number == 2) tell(event.at, Severity::error, "a second event " + quoted(trigger) + " on one activity");
+          if (number == 2) tell(event.at, Severity::error, "a second event " + in_quotes(trigger) + " on one activity");
           trigger += " (" + std::to_string(number) + ")";
         }
         line(indent + 2, scalar(trigger) + ":");
@@ -312,7 +312,7 @@ class Writer {
       const auto& undo = model_.nodes[i];
       if (!undo.for_compensation || undo.compensates != index) continue;
       if (!out.empty() || undo.body != no_index)
-        tell(undo.at, Severity::error, "in YAML one step undoes another; " + quoted(undo.name) + " is left out");
+        tell(undo.at, Severity::error, "in YAML one step undoes another; " + in_quotes(undo.name) + " is left out");
       if (!out.empty()) continue;
       const std::string key = undo.bound && !undo.types.empty() ? undo.types.front() : undo.name;
       std::string options;
