@@ -381,6 +381,7 @@ std::optional<std::string> Bus::try_publish(NewEvent event) {
 std::vector<std::string> Bus::publish_atomic(std::vector<NewEvent> events) {
   impl_->publish_atomic(events, std::nullopt);
   std::vector<std::string> ids;
+  ids.reserve(events.size());
   for (auto& event : events) ids.push_back(std::move(event.id));
   return ids;
 }
@@ -394,6 +395,7 @@ std::vector<Confirm> Bus::publish_atomic_and_wait(std::vector<NewEvent> events, 
   }
   if (!impl_->publish_atomic(events, wait, std::move(waiters))) impl_->window_stayed_full(wait);
   std::vector<Confirm> confirms;
+  confirms.reserve(answers.size());
   for (auto& answer : answers) confirms.push_back(impl_->confirm_of(answer, end, wait));
   return confirms;
 }
