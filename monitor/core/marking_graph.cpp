@@ -69,16 +69,21 @@ void MarkingGraph::wire() {
     add_unique(wiring.reads, transition.take);
     add_unique(wiring.writes, transition.take);
     add_unique(wiring.writes, transition.put);
-    const std::size_t plain_reads = wiring.reads.size();
     for (const auto* places : {&transition.need, &transition.empty, &transition.clear, &transition.any_of})
       add_unique(wiring.reads, *places);
     if (transition.join != no_index)
       for (const auto& reach : net_.joins[transition.join].watched) add_unique(wiring.reads, {reach.place});
-    for (PlaceIndex place : transition.put)
-      if (net_.places[place].saturates) add_unique(wiring.reads, {place});
+    bool saturates = false;
+    for (PlaceIndex place : transition.put) {
+      if (!net_.places[place].saturates) continue;
+      saturates = true;
+      add_unique(wiring.reads, {place});
+    }
     add_unique(wiring.writes, transition.clear);
     add_unique(wiring.writes, transition.any_of);
-    wiring.plain = wiring.reads.size() == plain_reads;
+    // Not by the places: a transition that empties the place it takes from reads no other one, and is not plain.
+    wiring.plain = transition.need.empty() && transition.empty.empty() && transition.clear.empty() &&
+                   transition.any_of.empty() && transition.join == no_index && !saturates;
     if (transition.step != no_index) continue;
     for (PlaceIndex place : wiring.reads) readers[place].push_back(t);
     for (PlaceIndex place : wiring.writes) writers[place].push_back(t);

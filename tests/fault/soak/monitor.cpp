@@ -231,7 +231,7 @@ class Trials {
   int some_step() { return static_cast<int>(std::exp2(std::uniform_real_distribution{0.0, 9.0}(random_))); }
 
   void round(Speaker& speaker) {
-    const auto dice = random_() % 10;
+    [[maybe_unused]] const auto dice = random_() % 10;
     std::vector<std::string> environment;
 #ifdef LABAN_CRASH_AT_LIBRARY
     if (dice >= 5) {

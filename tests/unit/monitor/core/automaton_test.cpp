@@ -85,6 +85,31 @@ TEST_CASE("automaton: agrees with an exhaustive search on wild nets, sound or no
   CHECK(compared > 2000);
 }
 
+TEST_CASE("automaton: a silent step that empties the place it takes from comes before and after its neighbours (G91)") {
+  Net net;
+  for (const char* name : {"waiting", "moved"}) net.places.emplace_back().name = name;
+  net.initial = Marking(2, 1);
+  for (const char* name : {"a", "b"}) {
+    auto& step = net.steps.emplace_back();
+    step.name = step.id = name;
+    step.types = {name};
+    step.required = true;
+  }
+  net.transitions.resize(3);
+  net.transitions[0].take = net.transitions[0].clear = {0};
+  net.transitions[0].put = {1};
+  net.transitions[1].take = {0, 1};
+  net.transitions[1].step = 0;
+  net.transitions[2].take = {1};
+  net.transitions[2].put = {0};
+  net.transitions[2].step = 1;
+  const auto definition = Definition::of(std::move(net), "emptying");
+  int compared = 0;
+  for (const auto& trace : {std::vector<std::string>{"b", "foreign"}, {"b", "a"}, {"b", "b", "a"}, {"a", "foreign"}})
+    compare(*definition, trace, compared);
+  CHECK(compared == 4);
+}
+
 TEST_CASE("automaton: agrees with an exhaustive search on processes of all gateways and scopes (G90) (G91)") {
   LABAN_SEED(seed);
   std::mt19937_64 random(seed);
