@@ -17,15 +17,11 @@ class Dwell {
   void add(std::chrono::nanoseconds stay) {
     ++counts_[bucket(stay)];
     ++total_;
+    if (total_ >= usual_at_ + usual_at_ / 16 + 1) find_usual();
   }
-  // percentile_99(), found again only once a sixteenth more was seen.
-  std::chrono::nanoseconds usual() const {
-    if (total_ >= usual_at_ + usual_at_ / 16 + 1) {
-      usual_ = percentile_99();
-      usual_at_ = total_;
-    }
-    return usual_;
-  }
+  // percentile_99() as of usual_at(), found again with each sixteenth more: what was seen decides it, and not when it is asked.
+  std::chrono::nanoseconds usual() const { return usual_; }
+  std::uint32_t usual_at() const { return usual_at_; }
   std::uint32_t total() const { return total_; }
 
   // Nothing of what was seen stayed longer than this in 99 of 100 cases.
@@ -44,8 +40,18 @@ class Dwell {
     counts_[bucket] = count;
     total_ += count;
   }
+  // After the counts; 0 where it was not kept.
+  void restore_usual(std::uint32_t at, std::chrono::nanoseconds usual) {
+    usual_at_ = at;
+    usual_ = usual;
+    if (at == 0) find_usual();
+  }
 
  private:
+  void find_usual() {
+    usual_ = percentile_99();
+    usual_at_ = total_;
+  }
   static std::size_t bucket(std::chrono::nanoseconds stay) {
     const std::int64_t millis = stay.count() / 1'000'000;
     if (millis <= 0) return 0;
@@ -63,8 +69,8 @@ class Dwell {
 
   std::array<std::uint32_t, buckets> counts_{};
   std::uint32_t total_ = 0;
-  mutable std::uint32_t usual_at_ = 0;
-  mutable std::chrono::nanoseconds usual_{0};
+  std::uint32_t usual_at_ = 0;
+  std::chrono::nanoseconds usual_{0};
 };
 
 }  // namespace laban::monitor

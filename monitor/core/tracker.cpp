@@ -314,6 +314,7 @@ Change Tracker::Fold::snapshot(InstanceIndex slot) const {
   change.verdict_before = verdict(slot);
   change.flags_before = hot(slot).flags;
   change.previous_step = hot(slot).step;
+  change.previous_event = cold(slot).last_event_at;
   return change;
 }
 

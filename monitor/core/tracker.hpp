@@ -57,6 +57,7 @@ struct Change {
   std::uint8_t flags_before = 0, flags = 0;
   StepIndex step = no_index;           // matched with the event; none where nothing matched, or where only time passed
   StepIndex previous_step = no_index;  // the last matched before, where there is one
+  Time previous_event{};               // when the event before was; of the first event its own time
   std::chrono::nanoseconds step_took{0};  // since the event before
   std::chrono::nanoseconds took{0};       // since the start; set with `ended`
   std::vector<DeviationKind> settled;     // deviations that now count
@@ -153,6 +154,7 @@ class Tracker {
   InstanceState state(InstanceIndex instance) const;
   std::string_view key(InstanceIndex instance) const;
   std::uint32_t run(InstanceIndex instance) const;
+  Time started_at(InstanceIndex instance) const;
   StepIndex step(InstanceIndex instance) const;  // the last matched; no_index where there is none
   void each(const std::function<void(InstanceIndex)>& visit) const;
   const Totals& totals(DefinitionIndex definition) const;

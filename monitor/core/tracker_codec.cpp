@@ -6,7 +6,8 @@
 
 namespace laban::monitor {
 
-static constexpr std::uint64_t instance_form = 2, totals_form = 1;
+static constexpr std::uint64_t instance_form = 2;
+static constexpr std::uint64_t totals_form = 2, totals_form_before = 1;  // without what is usual in a state
 
 namespace {
 
@@ -141,6 +142,14 @@ void Tracker::save(InstanceIndex instance, std::string& bytes) const {
   if (more->doubt != nullptr) write(out, *more->doubt, automaton);
 }
 
+StateId Tracked::state_of(std::string_view encoded) {
+  const auto known = decoded.find(encoded);
+  if (known != decoded.end()) return known->second;
+  const StateId state = definition->automaton().decode(encoded);
+  if (state != no_state && decoded.size() < most_decoded) decoded.emplace(encoded, state);
+  return state;
+}
+
 InstanceIndex Tracker::restore(DefinitionIndex definition, std::string_view bytes) {
   return fold_->restore(definition, bytes);
 }
@@ -152,7 +161,7 @@ InstanceIndex Tracker::Fold::restore(DefinitionIndex index, std::string_view byt
   if (in.number() != instance_form) return no_instance;
   const std::string_view wanted = in.text();
   Hot one;
-  one.state = definition.automaton().decode(in.text());
+  one.state = of.state_of(in.text());
   if (!in.good() || one.state == no_state) return no_instance;
   one.step = in.small();
   one.last = in.small();
@@ -229,8 +238,7 @@ InstanceIndex Tracker::Fold::restore(DefinitionIndex index, std::string_view byt
     table.insert(key_hash, slot);
   else if (cold(known).run < rest.run)
     table.replace(key_hash, known, slot);
-  // The same timer as before, so that a restart does not move what silence is noticed when.
-  if (clock_set && rest.due != 0) wheel.set(slot, rest.due);
+  if (clock_set) take_up_timer(slot);
   return slot;
 }
 
@@ -265,6 +273,8 @@ std::string Tracker::save_totals() const {
       if (of.dwell[state].total() == 0) continue;
       out.text(of.definition->automaton().encode(state));
       out.numbers(of.dwell[state].counts());
+      out.number(of.dwell[state].usual_at());
+      out.number(static_cast<std::uint64_t>(of.dwell[state].usual().count()));
     }
   }
   return bytes;
@@ -279,7 +289,8 @@ static void read_array(ByteReader& in, Array& array) {
 bool Tracker::restore_totals(std::string_view bytes) {
   Fold& fold = *fold_;
   ByteReader in(bytes);
-  if (in.number() != totals_form) return false;
+  const std::uint64_t form = in.number();
+  if (form != totals_form && form != totals_form_before) return false;
   const std::uint64_t offset = in.number(), duplicates = in.number(), out_of_scope = in.number(), marks = in.at_most(3);
   const Time now = in.time(), epoch = in.time();
   std::vector<std::pair<DefinitionIndex, Totals>> read;
@@ -304,10 +315,14 @@ bool Tracker::restore_totals(std::string_view bytes) {
       const StateId state = index == 0xffff ? no_state : fold.tracked[index].definition->automaton().decode(encoded);
       std::vector<std::uint32_t> counts;
       in.numbers(counts);
+      const bool has_usual = form == totals_form;
+      const std::uint32_t usual_at = has_usual ? in.small() : 0;
+      const std::chrono::nanoseconds usual{has_usual ? static_cast<std::int64_t>(in.number()) : 0};
       if (!in.good() || counts.size() != Dwell::buckets) return false;
       if (state == no_state) continue;
       if (state >= dwell.size()) dwell.resize(state + 1);
       for (std::size_t bucket = 0; bucket < counts.size(); ++bucket) dwell[state].restore(bucket, counts[bucket]);
+      dwell[state].restore_usual(usual_at, usual);
     }
     if (index == 0xffff) continue;
     read.emplace_back(index, totals);
@@ -322,13 +337,13 @@ bool Tracker::restore_totals(std::string_view bytes) {
     fold.set_clock(now);
     fold.epoch = epoch;
     fold.wheel.start_at(static_cast<Tick>((now - epoch) / std::chrono::milliseconds{100}));
-    for (InstanceIndex slot = 0; slot < fold.slots; ++slot)
-      if (fold.hot(slot).used && fold.cold(slot).due != 0) fold.wheel.set(slot, fold.cold(slot).due);
   }
   for (std::size_t i = 0; i < read.size(); ++i) {
     fold.tracked[read[i].first].totals = read[i].second;
     fold.tracked[read[i].first].dwell = std::move(dwells[i]);
   }
+  for (InstanceIndex slot = 0; fold.clock_set && slot < fold.slots; ++slot)
+    if (fold.hot(slot).used) fold.take_up_timer(slot);
   return true;
 }
 

@@ -96,6 +96,11 @@ struct Tracked {
   std::vector<std::optional<std::chrono::nanoseconds>> deadline;  // by step
   std::vector<Dwell> dwell;                                       // by state
   Totals totals;
+
+  // An encoded state; no_state for bytes of another definition. A million instances are in few states: each is decoded once.
+  StateId state_of(std::string_view encoded);
+  static constexpr std::size_t most_decoded = 4096;
+  absl::flat_hash_map<std::string, StateId, BytesHash, BytesEqual> decoded;
 };
 
 struct Tracker::Fold {
@@ -193,6 +198,7 @@ struct Tracker::Fold {
   std::optional<Time> next_due(InstanceIndex slot, Time after) const;
   std::optional<std::chrono::nanoseconds> stall_after(DefinitionIndex definition, StateId state) const;
   void arm(InstanceIndex slot);
+  void take_up_timer(InstanceIndex slot);
   bool refold(InstanceIndex slot, std::span<const Observation> events, std::vector<Change>& changes);
   void retract(InstanceIndex slot);
   void pass_silence(InstanceIndex slot, Time time, std::vector<Change>& changes);

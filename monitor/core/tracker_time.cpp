@@ -166,6 +166,15 @@ void Tracker::Fold::arm(InstanceIndex slot) {
   wheel.set(slot, tick);
 }
 
+// The same timer as before, so that a restart does not move when silence is noticed. One whose time has passed fired since
+// the instance was stored and changed nothing, so nobody stored that the next one was set.
+void Tracker::Fold::take_up_timer(InstanceIndex slot) {
+  Tick& due = cold(slot).due;
+  if (due > wheel.now()) return wheel.set(slot, due);
+  due = 0;
+  arm(slot);
+}
+
 void Tracker::Fold::on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes) {
   if (slot >= slots || !hot(slot).used || cold(slot).due != due) return;  // replaced by an earlier one, or forgotten
   cold(slot).due = 0;

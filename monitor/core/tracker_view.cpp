@@ -23,6 +23,9 @@ std::string_view Tracker::key(InstanceIndex instance) const {
 std::uint32_t Tracker::run(InstanceIndex instance) const {
   return fold_->cold(instance).run;
 }
+Time Tracker::started_at(InstanceIndex instance) const {
+  return fold_->cold(instance).started_at;
+}
 StepIndex Tracker::step(InstanceIndex instance) const {
   return fold_->hot(instance).step;
 }
