@@ -17,6 +17,10 @@ bool is_full(int error) {
   return error == ENOSPC || error == EDQUOT;
 }
 
+bool is_crowded(int error) {
+  return error == EMFILE || error == ENFILE;
+}
+
 }  // namespace
 
 Appender::Appender(FileSystem& files, std::string directory, std::uint64_t segment_bytes, Segments& segments,
@@ -37,6 +41,10 @@ Appender::Outcome Appender::refuse(int error, const std::string& doing) {
   const auto what = doing + " in " + directory_ + " failed: " + error_text(error);
   if (is_full(error)) {
     reason_ = what + ": make room on the disk, what was stored is whole";
+    return Outcome::no_space;
+  }
+  if (is_crowded(error)) {  // no file was touched
+    reason_ = what + ": raise the limit on open files, what was stored is whole";
     return Outcome::no_space;
   }
   fail(what + ": check the disk, then start again; nothing more is confirmed until then");

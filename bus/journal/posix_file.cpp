@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "bus/journal/descriptors.hpp"
 #include "bus/journal/file.hpp"
 
 namespace laban::journal {
@@ -78,11 +79,11 @@ class PosixLock final : public DirectoryLock {
 class PosixFileSystem final : public FileSystem {
  public:
   Opened<File> open(const std::string& path, OpenMode mode) override {
-    int flags = O_CLOEXEC;
+    int flags = 0;
     if (mode == OpenMode::read) flags |= O_RDONLY;
     if (mode == OpenMode::write) flags |= O_RDWR;
     if (mode == OpenMode::create) flags |= O_RDWR | O_CREAT | O_TRUNC;
-    const int fd = ::open(path.c_str(), flags, 0640);
+    const int fd = open_descriptor(path.c_str(), flags, 0640);
     if (fd < 0) return {nullptr, errno};
     return {std::make_unique<PosixFile>(fd), 0};
   }
@@ -94,7 +95,8 @@ class PosixFileSystem final : public FileSystem {
   int remove(const std::string& path) override { return ::unlink(path.c_str()) == 0 ? 0 : errno; }
 
   int list(const std::string& directory, std::vector<std::string>& names) override {
-    DIR* opened = ::opendir(directory.c_str());
+    const int fd = open_descriptor(directory.c_str(), O_RDONLY | O_DIRECTORY);
+    DIR* opened = fd < 0 ? nullptr : ::fdopendir(fd);
     if (!opened) return errno;
     errno = 0;
     while (const dirent* entry = ::readdir(opened)) {
@@ -113,7 +115,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   int sync_directory(const std::string& directory) override {
-    const Descriptor fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const Descriptor fd{open_descriptor(directory.c_str(), O_RDONLY | O_DIRECTORY)};
     if (fd.get() < 0) return errno;
     return ::fsync(fd.get()) == 0 ? 0 : errno;
   }
