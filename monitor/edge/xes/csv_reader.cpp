@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "laban/error.hpp"
+#include "monitor/core/source_text.hpp"
 
 namespace laban::monitor {
 
@@ -100,7 +101,7 @@ void CsvReader::read_header() {
   lifecycle_column_ = find("lifecycle:transition");
   std::string names;
   for (std::size_t i = 0; i < std::min<std::size_t>(field_count_, 12); ++i)
-    names += (i > 0 ? ", " : "") + fields_[i].substr(0, 40);
+    names += (i > 0 ? ", " : "") + one_line(std::string_view(fields_[i]).substr(0, 40));
   if (case_column_ == no_column)
     refuse(row_line_, "no column '" + columns_.case_id + "' among " + names + ": name the case column with --case");
   if (activity_column_ == no_column)

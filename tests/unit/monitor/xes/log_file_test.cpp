@@ -151,6 +151,7 @@ TEST_CASE("logs: what is no log is refused in one located line (G100)") {
        "<log><trace><event><string key=\"concept:name\" value=\"" + std::string(2u << 20, 'x') + "\"/>"},
       {"empty.csv", ""},
       {"header.csv", "a,b,c\n1,2,3\n"},
+      {"lines.csv", "a,\"b\nc\"\n1,2\n"},
       {"quote.csv", "case:concept:name,concept:name\n1,\"never closed\n"},
       {"short.csv", "case:concept:name,x,concept:name\n1\n"},
   };
