@@ -1,6 +1,7 @@
 // cli/hub.cpp - `laban hub`: the event bus, or the check of a log offline.
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -53,11 +54,25 @@ void read_config(CLI::App& command, const std::string& path) {
   }
 }
 
+// Each client is three open files, and each shell gives a program few: as many as the system allows.
+void raise_open_files() {
+  constexpr rlim_t few = 4'096;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < few) {
+    spdlog::warn("laban hub: no more than {} files may be open, which is about {} clients: raise the limit (ulimit -n)",
+                 limit.rlim_cur, limit.rlim_cur / 3);
+  }
+}
+
 int run_hub(Settings settings) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("hub"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   settings.hub.keep.age = std::chrono::seconds{static_cast<std::int64_t>(settings.keep_for)};
   settings.hub.sync = settings.sync == "off" ? SyncMode::off : SyncMode::group;
+  raise_open_files();
   const auto stop = stop_on_signal();
   Hub hub{settings.hub};
   hub.start();

@@ -118,6 +118,7 @@ bool Subscription::received(const codec::HubMessage& message, const SharedFrame&
     if (has_feed_) {
       std::copy(subscribed->feed.begin(), subscribed->feed.end(), feed_.begin());
       speaker.add_feed(feed_);
+      wished_at_ = Clock::now();
     }
     merge_.subscribed(*subscribed);
     live_at_ = Clock::now();
@@ -148,7 +149,14 @@ bool Subscription::received(const codec::HubMessage& message, const SharedFrame&
     return true;
   }
   if (const auto* pong = std::get_if<codec::Pong>(&message)) {
-    if (Clock::now() - live_at_ > live_patience && pong->head > merge_.position()) merge_.advanced(pong->head);
+    if (Clock::now() - live_at_ <= live_patience) return true;
+    if (pong->head > merge_.position()) merge_.advanced(pong->head);
+    // The hub speaks at once to whom it admits: a wish that a stranger has disturbed is said again.
+    if (has_feed_ && Clock::now() - wished_at_ > live_patience) {
+      speaker.remove_feed(feed_);
+      speaker.add_feed(feed_);
+      wished_at_ = Clock::now();
+    }
     return true;
   }
   if (const auto* reply = std::get_if<codec::Reply>(&message)) {

@@ -92,6 +92,7 @@ class Subscription final : public Part {
   std::optional<ReplayRequest> request_;
   Clock::time_point asked_at_{};
   Clock::time_point live_at_{};
+  Clock::time_point wished_at_{};  // for the feed, on this connection
   std::uint64_t read_in_log_ = 0;  // what the position counts in
   std::uint32_t read_in_generation_ = 0;
   Drops drops_;

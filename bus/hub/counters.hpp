@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "bus/transport/server.hpp"
+
 namespace laban::hub {
 
 // Seconds a sync took, in cumulative buckets, for a Prometheus histogram.
@@ -51,6 +53,8 @@ struct Counters {
   std::uint64_t replayed_events = 0;
   std::uint64_t deliveries = 0;
   std::uint64_t stale_settlements = 0;  // for a delivery that had already gone back
+  std::uint64_t files_exhausted = 0;    // seconds in which nothing more could be opened or accepted
+  transport::ConnectionCounts connections;
   SyncTimes sync_times;
 };
 

@@ -10,6 +10,7 @@ namespace laban::hub {
 namespace {
 
 constexpr std::size_t wanted_max = 65'536;  // remembered (exchange, routing key) pairs
+constexpr int wishes_a_cycle = 4'096;       // at most; the socket wakes the loop for the rest
 
 std::string_view text_of(const transport::FeedId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
@@ -72,7 +73,7 @@ void Feeds::leave(const std::shared_ptr<Feed>& feed) {
 }
 
 void Feeds::admit_readers(std::uint64_t head, Timestamp hub_time) {
-  while (server_.receive(request_)) {
+  for (int wishes = 0; wishes < wishes_a_cycle && server_.receive(request_); ++wishes) {
     const auto topic = request_.topic.bytes();
     const auto found = by_id_.find(std::string_view{reinterpret_cast<const char*>(topic.data()), topic.size()});
     if (found == by_id_.end()) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bus/hub/version.hpp"
+#include "bus/journal/descriptors.hpp"
 #include "bus/transport/zmq_server.hpp"
 #include "laban/error.hpp"
 
@@ -26,6 +27,7 @@ std::unique_ptr<transport::Server> listen(const HubOptions& options) {
   to.feeds = options.feeds;
   to.ingest = options.ingest;
   to.has_ingest = options.at_most_once;
+  to.handshake = options.handshake;
   return transport::make_zmq_server(to);
 }
 
@@ -350,6 +352,8 @@ void Loop::timers() {
     finish_storing();
     sessions_.expire(now);
     requests_.expire(now);
+    counters_.connections = server_->connections();
+    if (journal::files_exhausted()) ++counters_.files_exhausted;
     bound_parking();
     remove_unwanted();
     publishing_.forget_old(core_.now());

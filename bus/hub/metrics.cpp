@@ -106,6 +106,16 @@ void write_sessions(Page& page, const Snapshot& snapshot) {
   const auto ended = [&](const char* reason, std::uint64_t value) {
     page.counter("laban_hub_sessions_ended_total", "Sessions that did not say goodbye", value, {{"reason", reason}});
   };
+  page.counter("laban_hub_connections_total", "Connections accepted on the sockets of clients and readers",
+               counters.connections.accepted);
+  for (const auto& [reason, value] :
+       {std::pair{"unfinished", counters.connections.unfinished}, std::pair{"foreign", counters.connections.foreign},
+        std::pair{"denied", counters.connections.denied}}) {
+    page.counter("laban_hub_connections_refused_total", "Connections that ended before they could say anything", value,
+                 {{"reason", reason}});
+  }
+  page.counter("laban_hub_files_exhausted_total", "Seconds in which the limit on open files let nobody connect",
+               counters.files_exhausted);
   page.gauge("laban_hub_sessions", "Connected clients", snapshot.sessions);
   page.counter("laban_hub_sessions_opened_total", "Sessions opened", counters.sessions_opened);
   ended("silent", counters.sessions_expired);

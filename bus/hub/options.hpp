@@ -58,7 +58,8 @@ struct HubOptions {
   SyncMode sync = SyncMode::group;
   bool insecure = false;                    // listen beyond loopback without authentication
   std::chrono::milliseconds lease{15'000};  // a session silent for so long is dead; one that broke is noticed at once
-  std::chrono::milliseconds ping{300};      // how soon a vanished client is noticed
+  std::chrono::milliseconds handshake{10'000};  // a connection that has not said what it is by then is closed
+  std::chrono::milliseconds ping{300};          // how soon a vanished client is noticed
   std::chrono::milliseconds heartbeat_moving{100};
   std::chrono::milliseconds heartbeat_idle{500};
   std::chrono::milliseconds checkpoint_every{60'000};

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "bus/codec/frame.hpp"
@@ -23,10 +24,18 @@ enum class Sent {
   gone,  // the peer's connection has ended
 };
 
-// A reader asked for a feed (or left one). Anything but 16 bytes is no feed of ours.
+// A reader asked for a feed (or left one). Anything but 16 bytes is no feed of ours; what was no wish at all asks for none.
 struct FeedRequest {
   codec::Frame topic;
   bool wanted = false;
+};
+
+// Connections on all sockets since the start, and those that ended before they could say anything.
+struct ConnectionCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t unfinished = 0;  // went, or said too little for too long
+  std::uint64_t foreign = 0;     // spoke another protocol, or this one wrongly
+  std::uint64_t denied = 0;      // are not who they should be
 };
 
 // Threads: belongs to one thread, wake() apart, which any thread may call.
@@ -59,6 +68,9 @@ class Server {
   virtual bool receive_ingest(codec::Frame&) { return false; }
   // Never waits: readers that are full lose it, and find the gap.
   virtual void publish(const FeedId& feed, codec::Frame batch) = 0;
+
+  // To be asked about once a second.
+  virtual ConnectionCounts connections() { return {}; }
 };
 
 }  // namespace laban::transport

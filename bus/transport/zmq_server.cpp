@@ -4,15 +4,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include <zmq.hpp>
 
 #include "bus/transport/zmq_frame.hpp"
+#include "bus/transport/zmq_watch.hpp"
 #include "laban/error.hpp"
 
 namespace laban::transport {
@@ -68,6 +71,9 @@ class ZmqServer final : public Server {
     if (wake_fd_ < 0) throw Error{Errc::storage, "no event descriptor is left: raise the limit on open files"};
     try {
       configure(options);
+      watches_[0].emplace(context_, router_, "clients");
+      watches_[1].emplace(context_, feeds_, "feeds");
+      watches_[2].emplace(context_, ingest_, "ingest");
       bind(router_, options.listen);
       bind_beside(feeds_, options.feeds, options.listen, ".feeds");
       if (has_ingest_) bind_ingest(options);
@@ -140,17 +146,19 @@ class ZmqServer final : public Server {
   }
 
   bool receive(FeedRequest& request) override {
-    while (receive_part(feeds_, message_)) {
-      const auto bytes = bytes_of(message_);
-      const bool whole = !message_.more();
-      while (message_.more() && receive_part(feeds_, message_)) continue;
-      // Readers only ever say "1 topic" and "0 topic"; what else comes upstream is a foreign message.
-      if (!whole || bytes.empty() || bytes[0] > std::byte{1}) continue;
-      request.wanted = bytes[0] == std::byte{1};
-      request.topic.assign(bytes.subspan(1));
-      return true;
+    if (!receive_part(feeds_, message_)) {
+      is_unsure_ = false;
+      return false;
     }
-    return false;
+    // Readers only ever say "1 topic" and "0 topic". What else comes upstream is foreign, each part of it for itself, and
+    // libzmq then takes the wishes that wait behind it for their neighbours': until none waits, nobody is admitted. Who is
+    // not spoken to asks again.
+    const auto bytes = bytes_of(message_);
+    const bool is_wish = !bytes.empty() && bytes[0] <= std::byte{1};
+    is_unsure_ = is_unsure_ || !is_wish;
+    request.wanted = is_unsure_ || bytes[0] == std::byte{1};
+    request.topic.assign(is_unsure_ ? codec::Blob{} : bytes.subspan(1));
+    return true;
   }
 
   void admit(const FeedRequest& request) override {
@@ -158,6 +166,11 @@ class ZmqServer final : public Server {
     const int option = request.wanted ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
     // Fails only where the reader has gone in the meantime.
     (void)zmq_setsockopt(feeds_.handle(), option, topic.data(), topic.size());
+  }
+
+  ConnectionCounts connections() override {
+    for (auto& watch : watches_) watch->count(connections_);
+    return connections_;
   }
 
   void publish(const FeedId& feed, codec::Frame batch) override {
@@ -187,6 +200,9 @@ class ZmqServer final : public Server {
     ingest_.set(zmq::sockopt::rcvhwm, options.ingest_frames_max);
     ingest_.set(zmq::sockopt::maxmsgsize, std::int64_t{4 << 20});
     ingest_.set(zmq::sockopt::linger, 0);
+    for (auto* socket : {&router_, &feeds_, &ingest_}) {
+      socket->set(zmq::sockopt::handshake_ivl, static_cast<int>(options.handshake.count()));
+    }
     // The hub admits each reader to each feed. Its setter is not wrapped in every cppzmq.
     const int on = 1;
     if (zmq_setsockopt(feeds_.handle(), ZMQ_XPUB_MANUAL, &on, sizeof on) != 0) throw zmq::error_t{};
@@ -247,6 +263,9 @@ class ZmqServer final : public Server {
   mutable zmq::socket_t feeds_;
   mutable zmq::socket_t ingest_;
   const bool has_ingest_;
+  std::array<std::optional<ConnectionWatch>, 3> watches_;
+  ConnectionCounts connections_;
+  bool is_unsure_ = false;  // whose wish comes next
   zmq::message_t message_;
   int wake_fd_ = -1;
 };

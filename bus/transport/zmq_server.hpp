@@ -16,9 +16,10 @@ struct ServerOptions {
   bool has_ingest = false;
   int frames_in_max = 1'000;  // waiting a peer, both ways
   int frames_out_max = 1'000;
-  int ingest_frames_max = 64;             // waiting a publisher; it drops what comes then, and counts it
-  int feed_batches_max = 1'000;           // waiting a reader; what comes then is lost to it and repaired
-  std::chrono::milliseconds linger{500};  // for what was said last
+  int ingest_frames_max = 64;                   // waiting a publisher; it drops what comes then, and counts it
+  int feed_batches_max = 1'000;                 // waiting a reader; what comes then is lost to it and repaired
+  std::chrono::milliseconds linger{500};        // for what was said last
+  std::chrono::milliseconds handshake{10'000};  // a connection that has not said what it is by then is closed
 };
 
 // Throws Error(in_use) where an address belongs to another process, Error(usage) where it cannot be one.

@@ -327,3 +327,27 @@ TEST_CASE("client and hub: a reader can start at an offset, a time and beyond th
   start.time = std::chrono::sys_time<std::chrono::nanoseconds>{std::chrono::nanoseconds{1}};
   CHECK(first_seen(start) == 1);
 }
+
+TEST_CASE("client and hub: a reader that stands still spills to replay, and gets everything once and in order (G59)") {
+  LiveHub hub;
+  Subscriber reader{{"reader", hub.address()}};
+  SubscriptionOptions wish;
+  wish.patterns = {"n.#"};
+  wish.buffer_events = 16;
+  std::vector<std::uint64_t> offsets;
+  reader.subscribe(wish, [&](const Event& seen) { offsets.push_back(seen.offset()); });
+  std::uint64_t misses = 0;
+  reader.on_miss([&](const Miss&) { ++misses; });
+  REQUIRE(reader.wait_until_ready(limit));
+  Bus bus{options(hub, "publisher")};
+  constexpr std::uint64_t count = 3'000;
+  for (std::uint64_t i = 0; i < count; ++i) bus.publish(event("n." + std::to_string(i % 7)));
+  REQUIRE(bus.flush(limit));
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (offsets.size() < count && std::chrono::steady_clock::now() < end) reader.poll(50ms);
+  REQUIRE(offsets.size() == count);
+  for (std::size_t i = 1; i < offsets.size(); ++i) REQUIRE(offsets[i] > offsets[i - 1]);
+  CHECK(misses == 0);
+  CHECK(reader.stats().dropped == 0);
+  CHECK(reader.stats().lost == 0);
+}

@@ -157,6 +157,37 @@ TEST_CASE("retention: what a queue still has outlives its segment, in every stat
   }
 }
 
+TEST_CASE(
+    "retention: what a slow consumer has not taken moves forward again and again, and comes out whole and in order "
+    "(G210)") {
+  Keeping test;
+  test.start();
+  auto& client = *test.client;
+  REQUIRE(client.declare_queue("slow", "slow"));
+  constexpr std::size_t count = 100;
+  std::vector<NewEvent> events;
+  for (std::size_t i = 1; i <= count; ++i) {
+    events.push_back(raw_event("slow-" + std::to_string(i), "slow", "key-" + std::to_string(i)));
+    events.back().data.assign(900, std::byte{3});
+  }
+  REQUIRE_FALSE(client.publish(1, events).empty());
+  test.sequence = count;
+  client.acknowledge(1, client.deliveries(count));
+  RawClient slow{test.fixture.hub->endpoint()};
+  REQUIRE(slow.hello());
+  slow.say(codec::ClientMessage{codec::Consume{1, "slow", 10}});
+  std::vector<std::string> taken;
+  while (taken.size() < count) {
+    REQUIRE(test.drops(test.first() + 50));
+    const auto messages = slow.deliveries(10);
+    REQUIRE(messages.size() == 10);
+    for (const auto& message : messages) taken.push_back(message.id);
+    slow.acknowledge(1, messages);
+  }
+  for (std::size_t i = 0; i < count; ++i) CHECK(taken[i] == events[i].id);
+  CHECK(test.fixture.hub->metrics().find("laban_hub_log_carried_events_total 0\n") == std::string::npos);
+}
+
 TEST_CASE("retention: a durable cursor holds the log until it has read, or is deleted (G211)") {
   Keeping test;
   test.start();
