@@ -44,6 +44,8 @@ NewEvent event_of(std::string_view type, std::uint32_t size) {
   return event;
 }
 
+constexpr std::uint64_t patience_ns = 10'000'000'000;
+
 void run_subscriber(const Slot& hub, Slot& slot, const Settings& settings) {
   Subscriber subscriber{{.name = "bench", .hub = {.endpoint = hub.endpoint, .key_file = {}, .server_key = {}}}};
   std::vector<std::uint64_t> samples;
@@ -64,8 +66,12 @@ void run_subscriber(const Slot& hub, Slot& slot, const Settings& settings) {
   };
   while (!slot.ready) subscriber.poll(100ms);
   const auto lost_before = lost();
-  while (samples.size() + lost() - lost_before < settings.count) subscriber.poll(100ms);
-  slot.finished_ns = steady_ns();
+  // Of the very last ones nobody hears that they are missing: a long silence is the end too.
+  auto heard_ns = steady_ns();
+  while (samples.size() + lost() - lost_before < settings.count && steady_ns() - heard_ns < patience_ns) {
+    if (subscriber.poll(100ms) != 0) heard_ns = steady_ns();
+  }
+  slot.finished_ns = heard_ns;
   slot.events = samples.size();
   slot.latency = percentiles(samples);
   slot.done = true;

@@ -170,6 +170,14 @@ void add_hub(CLI::App& program, std::function<int()>& action) {
       ->transform(size)
       ->type_name("SIZE")
       ->capture_default_str();
+  command
+      ->add_option("--key", hub.key_file, "the hub's CURVE key pair, made by laban keygen: connections are encrypted")
+      ->type_name("FILE");
+  command
+      ->add_option("--access", hub.access_file,
+                   "the clients' public keys and what each may publish, subscribe, consume and declare (JSON, see "
+                   "docs/operating.md); nobody else may connect")
+      ->type_name("FILE");
   command->add_flag("--insecure", hub.insecure, "listen beyond this machine without authentication");
   command
       ->add_option("--config", settings->config,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bus/codec/log_record.hpp"
+#include "bus/hub/access.hpp"
 
 namespace laban::hub {
 namespace {
@@ -36,6 +37,9 @@ void Dispatch::consume(Session& session, const codec::Consume& frame) {
   const auto refuse = [&](codec::Refusal code, std::string_view text) {
     core_.sessions.send(session, codec::HubMessage{codec::Refused{code, text, frame.consumer}});
   };
+  if (session.grants != nullptr && !session.grants->may_consume(frame.queue)) {
+    return refuse(codec::Refusal::denied, session.grants->denial("consume", frame.queue));
+  }
   QueueEntry* entry = core_.broker.queue(frame.queue);
   if (entry == nullptr) {
     return refuse(codec::Refusal::not_found, "queue '" + std::string{frame.queue} + "' is not declared: declare it");

@@ -54,7 +54,7 @@ struct Hub::Impl {
                                    "127.0.0.1, or say --insecure where the network is trusted"};
     };
     for (const auto& address : {options.listen, options.feeds, options.ingest}) {
-      if (!address.empty() && !transport::is_loopback(address)) refuse(address);
+      if (options.access_file.empty() && !address.empty() && !transport::is_loopback(address)) refuse(address);
     }
     if (!options.http.empty() && !hub::is_loopback_http(options.http)) refuse(options.http);
   }

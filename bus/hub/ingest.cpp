@@ -2,6 +2,7 @@
 #include "bus/hub/ingest.hpp"
 
 #include "bus/codec/envelope.hpp"
+#include "bus/hub/access.hpp"
 
 namespace laban::hub {
 namespace {
@@ -25,7 +26,7 @@ bool Ingest::serve() {
     }
     const auto decoded = codec::decode_fleeting(frame);
     if (const auto* said = std::get_if<codec::Fleeting>(&decoded)) {
-      take(*said);
+      take(*said, access_ == nullptr ? nullptr : access_->of(server_.principal()));
     } else {
       ++core_.counters.fleeting_frames_odd;
     }
@@ -36,19 +37,21 @@ bool Ingest::serve() {
 }
 
 // What the hub would refuse to store is refused here too, but nobody is told: the counters are.
-void Ingest::take(const codec::Fleeting& said) {
+void Ingest::take(const codec::Fleeting& said, const Grants* grants) {
   const auto now = core_.now();
   for (const auto envelope : said.events) {
     const auto* exchange = codec::read_envelope(envelope, fields_) && codec::check_limits(fields_).empty()
                                ? core_.broker.topology().exchange(fields_.exchange)
                                : nullptr;
     const bool hubs_own = fields_.exchange == routing::lost_exchange || fields_.exchange == routing::parking_exchange;
-    if (exchange == nullptr || hubs_own || fields_.sequence != 0) {
+    const bool denied = access_ != nullptr && (grants == nullptr || !grants->may_publish(fields_.routingkey));
+    if (exchange == nullptr || hubs_own || denied || fields_.sequence != 0) {
       ++core_.counters.fleeting_refused;
       continue;
     }
     ++core_.counters.fleeting_events;
-    if (!core_.feeds.add_fleeting({0, now, {}, envelope}, fields_.exchange, fields_.routingkey)) {
+    if (!core_.feeds.add_fleeting({0, now, grants == nullptr ? std::string_view{} : grants->principal, envelope},
+                                  fields_.exchange, fields_.routingkey)) {
       ++core_.counters.fleeting_unwanted;
     }
   }

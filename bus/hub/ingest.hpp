@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "bus/hub/access.hpp"
 #include "bus/hub/core.hpp"
 
 namespace laban::hub {
@@ -10,16 +11,17 @@ namespace laban::hub {
 // Threads: belongs to the hub's thread.
 class Ingest {
  public:
-  Ingest(Core& core, transport::Server& server) : core_(core), server_(server) {}
+  Ingest(Core& core, transport::Server& server, const Access* access) : core_(core), server_(server), access_(access) {}
 
   // Hands on what is waiting, up to the bound of one cycle; true where more may be.
   bool serve();
 
  private:
-  void take(const codec::Fleeting& said);
+  void take(const codec::Fleeting& said, const Grants* grants);
 
   Core& core_;
   transport::Server& server_;
+  const Access* access_;              // null: everybody may say everything
   std::vector<codec::Frame> frames_;  // events that are being packed point into them
   EventFields fields_;
 };

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "bus/hub/opening.hpp"
 #include "bus/hub/version.hpp"
 #include "bus/journal/descriptors.hpp"
-#include "bus/transport/zmq_server.hpp"
 #include "laban/error.hpp"
 
 namespace laban::hub {
@@ -21,31 +21,14 @@ constexpr int checkpoint_rounds_max = 8;
 constexpr std::size_t dropped_reason_max = 64;
 constexpr std::chrono::seconds checkpoint_for_retention{10};  // at most so often
 
-std::unique_ptr<transport::Server> listen(const HubOptions& options) {
-  transport::ServerOptions to;
-  to.listen = options.listen;
-  to.feeds = options.feeds;
-  to.ingest = options.ingest;
-  to.has_ingest = options.at_most_once;
-  to.handshake = options.handshake;
-  return transport::make_zmq_server(to);
-}
-
-std::unique_ptr<journal::Journal> open_log(const HubOptions& options) {
-  journal::Options to;
-  to.segment_bytes = options.segment_bytes;
-  to.free_bytes_min = options.disk_free_min;
-  auto& files = options.files == nullptr ? journal::posix_file_system() : *options.files;
-  return journal::Journal::open(files, options.data, to);
-}
-
 }  // namespace
 
 // The log is opened before anybody can connect, and sockets before the state is restored, so that a port in use is told
 // without a wait.
 Loop::Loop(const HubOptions& options)
     : options_(options),
-      server_(listen(options_)),
+      access_(read_access(options_)),
+      server_(listen(options_, access_)),
       journal_(open_log(options_)),
       broker_(std::make_unique<Broker>(options_.limits, journal_->log_id())),
       sessions_(*server_, options_, counters_),
@@ -57,7 +40,7 @@ Loop::Loop(const HubOptions& options)
       subscribing_(core_),
       requests_(core_, group_, dispatch_),
       retaining_(core_, group_, publishing_),
-      ingest_(core_, *server_),
+      ingest_(core_, *server_, access_ ? &*access_ : nullptr),
       endpoint_(server_->endpoint()),
       feeds_endpoint_(server_->feeds_endpoint()) {
   restore();
@@ -224,6 +207,10 @@ void Loop::handle(const transport::Peer& peer, codec::Frame& frame) {
     return refuse(codec::Refusal::malformed, malformed->what);
   }
   const auto& message = std::get<codec::ClientMessage>(decoded);
+  // A connection that took over the name of another one is nobody until it says hello.
+  if (session != nullptr && session->grants != nullptr && session->grants->principal != server_->principal()) {
+    session = nullptr;
+  }
   if (session != nullptr) session->heard = Clock::now();
   if (std::holds_alternative<codec::Unknown>(message)) {
     ++counters_.frames_unknown;
@@ -262,6 +249,7 @@ void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
   }
   Session& session = sessions_.open(peer, Clock::now());
   session.source = hello.source;
+  if (access_) session.grants = access_->of(server_->principal());
   session.version = hello.version;
   session.id = hello.session;
   session.producer = hello.producer;

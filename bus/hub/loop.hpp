@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bus/hub/access.hpp"
 #include "bus/hub/dispatch.hpp"
 #include "bus/hub/group.hpp"
 #include "bus/hub/ingest.hpp"
@@ -71,6 +72,7 @@ class Loop {
 
   HubOptions options_;
   Counters counters_;
+  std::optional<Access> access_;
   std::unique_ptr<transport::Server> server_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<Broker> broker_;

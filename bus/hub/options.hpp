@@ -56,7 +56,10 @@ struct HubOptions {
   std::string data;          // the log's directory
   std::string http = "127.0.0.1:8081";  // metrics and read API; empty: none; port 0: any free one
   SyncMode sync = SyncMode::group;
-  bool insecure = false;                    // listen beyond loopback without authentication
+  bool insecure = false;  // listen beyond loopback without authentication
+  std::string
+      key_file;  // the hub's CURVE key pair: connections are encrypted, and only who `access_file` knows may connect
+  std::string access_file;                  // principals, their keys and what each may do; with key_file
   std::chrono::milliseconds lease{15'000};  // a session silent for so long is dead; one that broke is noticed at once
   std::chrono::milliseconds handshake{10'000};  // a connection that has not said what it is by then is closed
   std::chrono::milliseconds ping{300};          // how soon a vanished client is noticed

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bus/codec/envelope.hpp"
+#include "bus/hub/access.hpp"
 
 namespace laban::hub {
 namespace {
@@ -128,7 +129,7 @@ void Publishing::publish(Session& session, const codec::Publish& frame) {
   if (frame.atomic) return publish_atomic(session, *producer, frame);
   for (std::size_t i = 0; i < frame.events.size(); ++i) {
     const auto sequence = frame.first_sequence + i;
-    check(*producer, sequence, frame.events[i], one_);
+    check(session, *producer, sequence, frame.events[i], one_);
     settle_fate(session, *producer, frame, sequence, one_);
   }
 }
@@ -148,7 +149,7 @@ void Publishing::publish_atomic(Session& session, Producer& producer, const code
     }
   };
   for (std::size_t i = 0; i < all.size(); ++i) {
-    check(producer, frame.first_sequence + i, frame.events[i], all[i]);
+    check(session, producer, frame.first_sequence + i, frame.events[i], all[i]);
     if (all[i].refused && bad == nullptr) bad = &all[i];
     count(all[i], true);
   }
@@ -163,7 +164,8 @@ void Publishing::publish_atomic(Session& session, Producer& producer, const code
   }
 }
 
-void Publishing::check(const Producer& producer, std::uint64_t sequence, codec::Blob envelope, Checked& result) {
+void Publishing::check(const Session& session, const Producer& producer, std::uint64_t sequence, codec::Blob envelope,
+                       Checked& result) {
   result = {};
   const auto refuse = [&](codec::Refusal code, std::string text) {
     result.refused = true;
@@ -192,8 +194,12 @@ void Publishing::check(const Producer& producer, std::uint64_t sequence, codec::
   if (auto excess = codec::check_limits(fields_); !excess.empty()) {
     return refuse(codec::Refusal::invalid_address, std::move(excess));
   }
+  if (session.grants != nullptr && !session.grants->may_publish(fields_.routingkey)) {
+    return refuse(codec::Refusal::denied, session.grants->denial("publish", fields_.routingkey));
+  }
   auto& event = result.event;
   event.envelope = envelope;
+  if (session.grants != nullptr) event.principal = session.grants->principal;
   event.exchange = fields_.exchange;
   event.routingkey = fields_.routingkey;
   event.key = fields_.key();

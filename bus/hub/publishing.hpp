@@ -65,7 +65,8 @@ class Publishing {
   };
   Producer* producer_of(Session& session, const codec::Publish& frame, Refusal& why);
   Producer* open_producer(Session& session);
-  void check(const Producer& producer, std::uint64_t sequence, codec::Blob envelope, Checked& result);
+  void check(const Session& session, const Producer& producer, std::uint64_t sequence, codec::Blob envelope,
+             Checked& result);
   void check_route(Checked& result);
   void refuse_all(Session& session, const codec::Publish& frame, const Refusal& why);
   void settle_fate(Session& session, Producer& producer, const codec::Publish& frame, std::uint64_t sequence,

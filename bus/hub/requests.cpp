@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bus/codec/schema_compat.hpp"
+#include "bus/hub/access.hpp"
 #include "bus/hub/inspect.hpp"
 #include "bus/hub/schema_gate.hpp"
 
@@ -62,6 +63,10 @@ void Requests::answer(Session& session, const codec::Request& request) {
 }
 
 Requests::Answer Requests::handle(Session& session, const codec::Request& request) {
+  if (session.grants != nullptr) {
+    auto objection = session.grants->objection(request, core_.broker.topology());
+    if (!objection.empty()) return {true, codec::Refusal::denied, std::move(objection), {}, {}};
+  }
   if (const auto* exchange = std::get_if<ExchangeSpec>(&request.what)) return declare(*exchange);
   if (const auto* queue = std::get_if<QueueSpec>(&request.what)) return declare(session, *queue);
   if (const auto* gone = std::get_if<codec::DeleteExchange>(&request.what)) {

@@ -21,6 +21,7 @@ namespace laban::hub {
 using Clock = std::chrono::steady_clock;
 
 struct Feed;
+struct Grants;
 
 // What a session subscribed to. Without a feed it is told of news by Advanced, once for each Replay.
 struct Subscription {
@@ -36,8 +37,9 @@ struct Session {
   transport::Peer peer;
   std::string source;
   std::string version;
-  std::uint64_t id = 0;  // the client's random number of this connect
-  std::string producer;  // empty: publishes nothing
+  std::uint64_t id = 0;            // the client's random number of this connect
+  std::string producer;            // empty: publishes nothing
+  const Grants* grants = nullptr;  // what it may do; null: everything
   bool named = false;
   Clock::time_point heard;
   bool ended = false;  // reaped at the end of the cycle

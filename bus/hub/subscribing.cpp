@@ -7,6 +7,7 @@
 
 #include "bus/codec/envelope.hpp"
 #include "bus/codec/log_record.hpp"
+#include "bus/hub/access.hpp"
 
 namespace laban::hub {
 namespace {
@@ -34,6 +35,9 @@ void Subscribing::subscribe(Session& session, const codec::Subscribe& frame) {
   for (const auto pattern : frame.patterns) {
     if (const auto problem = routing::topic_problem("pattern", pattern)) {
       return no(codec::Refusal::invalid_address, *problem);
+    }
+    if (session.grants != nullptr && !session.grants->may_subscribe(pattern)) {
+      return no(codec::Refusal::denied, session.grants->denial("subscribe", pattern));
     }
   }
   if (!frame.exchange.empty() && core_.broker.topology().exchange(frame.exchange) == nullptr) {

@@ -67,6 +67,32 @@ bool topic_matches(std::string_view pattern, std::string_view key) {
   return p.done();
 }
 
+bool topic_covers(std::string_view granted, std::string_view asked) {
+  if (granted.size() > topic_bytes_max || asked.size() > topic_bytes_max) return false;
+  const auto words = [](std::string_view pattern) {
+    std::vector<std::string_view> result;
+    for (Words word{pattern}; !word.done(); word.next()) result.push_back(word.word());
+    return result;
+  };
+  const auto g = words(granted);
+  const auto a = words(asked);
+  // covers[j]: what is granted from its i-th word on covers what is asked from its j-th word on.
+  std::vector<char> covers(a.size() + 1, 0);
+  covers[a.size()] = 1;
+  for (std::size_t i = g.size(); i-- > 0;) {
+    std::vector<char> here(a.size() + 1, 0);
+    for (std::size_t j = a.size() + 1; j-- > 0;) {
+      if (g[i] == "#") {
+        here[j] = covers[j] != 0 || (j < a.size() && here[j + 1] != 0);
+      } else if (j < a.size() && a[j] != "#" && (g[i] == "*" || g[i] == a[j])) {
+        here[j] = covers[j + 1];
+      }
+    }
+    covers = std::move(here);
+  }
+  return covers[0] != 0;
+}
+
 std::optional<std::string> topic_problem(std::string_view what, std::string_view pattern_or_key) {
   if (pattern_or_key.size() <= topic_bytes_max) return std::nullopt;
   return std::string{what} + " has " + std::to_string(pattern_or_key.size()) + " bytes: at most " +

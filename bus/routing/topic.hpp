@@ -24,6 +24,10 @@ inline constexpr std::size_t topic_bytes_max = 255;  // of a pattern and of a ro
 // True if the key matches the pattern. Needs no preparation: for a reader that has one pattern.
 bool topic_matches(std::string_view pattern, std::string_view key);
 
+// True if every key that `asked` matches is matched by `granted` too. Errs on the side of no: `*.#` is not seen to cover `#.*`,
+// unless both are written in their canonical form.
+bool topic_covers(std::string_view granted, std::string_view asked);
+
 // What is wrong with a pattern or routing key, if anything ("routing key has 300 bytes: at most 255").
 std::optional<std::string> topic_problem(std::string_view what, std::string_view pattern_or_key);
 

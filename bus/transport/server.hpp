@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "bus/codec/frame.hpp"
 
@@ -57,6 +58,9 @@ class Server {
   // The next frame of a client, if one is waiting. A message of more than one frame is foreign: it arrives
   // empty.
   virtual bool receive(Peer& peer, codec::Frame& frame) = 0;
+  // Whom the connection of the last received frame, of a client or of ingest_endpoint(), was authenticated as. Valid until the
+  // next one is received; empty where connections are not authenticated.
+  virtual std::string_view principal() const { return {}; }
   // Takes the frame where it was sent, and leaves it where it was not.
   virtual Sent send(const Peer& peer, codec::Frame& frame) = 0;
 

@@ -14,6 +14,7 @@
 
 #include <zmq.hpp>
 
+#include "bus/transport/authenticator.hpp"
 #include "bus/transport/zmq_frame.hpp"
 #include "bus/transport/zmq_watch.hpp"
 #include "laban/error.hpp"
@@ -70,6 +71,7 @@ class ZmqServer final : public Server {
     wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_fd_ < 0) throw Error{Errc::storage, "no event descriptor is left: raise the limit on open files"};
     try {
+      if (options.keys) authenticate(options);
       configure(options);
       watches_[0].emplace(context_, router_, "clients");
       watches_[1].emplace(context_, feeds_, "feeds");
@@ -93,17 +95,21 @@ class ZmqServer final : public Server {
   std::string ingest_endpoint() const override { return has_ingest_ ? from_any_host(last_endpoint(ingest_)) : ""; }
 
   void wait(std::chrono::milliseconds limit) override {
-    zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
-                               {feeds_.handle(), 0, ZMQ_POLLIN, 0},
-                               {nullptr, wake_fd_, ZMQ_POLLIN, 0},
-                               {ingest_.handle(), 0, ZMQ_POLLIN, 0}};
+    std::array<zmq::pollitem_t, 5> items{};
+    std::size_t used = 0;
+    items[used++] = {nullptr, wake_fd_, ZMQ_POLLIN, 0};
+    items[used++] = {router_.handle(), 0, ZMQ_POLLIN, 0};
+    items[used++] = {feeds_.handle(), 0, ZMQ_POLLIN, 0};
+    if (has_ingest_) items[used++] = {ingest_.handle(), 0, ZMQ_POLLIN, 0};
+    if (authenticator_) items[used++] = {authenticator_->handle(), 0, ZMQ_POLLIN, 0};
     try {
-      zmq::poll(items, has_ingest_ ? 4 : 3, limit);
+      zmq::poll(items.data(), used, limit);
     } catch (const zmq::error_t& error) {
       if (error.num() != EINTR) throw;
     }
     std::uint64_t count = 0;
-    if (items[2].revents != 0) (void)!read(wake_fd_, &count, sizeof count);
+    if (items[0].revents != 0) (void)!read(wake_fd_, &count, sizeof count);
+    if (authenticator_) authenticator_->serve();
   }
 
   void wake() override {
@@ -117,11 +123,15 @@ class ZmqServer final : public Server {
     int frames = 0;
     for (bool more = message_.more(); more && receive_part(router_, message_);) {
       more = message_.more();
-      if (++frames == 1) take(message_, frame);
+      if (++frames != 1) continue;
+      note_principal();
+      take(message_, frame);
     }
     if (frames != 1) frame.assign({});
     return true;
   }
+
+  std::string_view principal() const override { return principal_; }
 
   Sent send(const Peer& peer, codec::Frame& frame) override {
     zmq::message_t id{peer.data(), peer.size()};
@@ -139,6 +149,7 @@ class ZmqServer final : public Server {
   bool receive_ingest(codec::Frame& frame) override {
     if (!has_ingest_ || !receive_part(ingest_, message_)) return false;
     const bool whole = !message_.more();
+    note_principal();
     if (whole) frame.assign(bytes_of(message_));
     while (message_.more() && receive_part(ingest_, message_)) continue;
     if (!whole) frame.assign({});
@@ -208,6 +219,19 @@ class ZmqServer final : public Server {
     if (zmq_setsockopt(feeds_.handle(), ZMQ_XPUB_MANUAL, &on, sizeof on) != 0) throw zmq::error_t{};
   }
 
+  void authenticate(const ServerOptions& options) {
+    authenticator_.emplace(context_, options.principal_of);
+    for (auto* socket : {&router_, &feeds_, &ingest_}) {
+      socket->set(zmq::sockopt::curve_server, true);
+      socket->set(zmq::sockopt::curve_secretkey, options.keys->secret_key);
+      socket->set(zmq::sockopt::zap_domain, "laban");
+    }
+  }
+
+  void note_principal() {
+    if (authenticator_) principal_ = Authenticator::principal(message_);
+  }
+
   static void bind(zmq::socket_t& socket, const std::string& endpoint) {
     if (zmq_bind(socket.handle(), endpoint.c_str()) != 0) throw bind_error(endpoint, zmq_errno());
   }
@@ -259,6 +283,8 @@ class ZmqServer final : public Server {
   }
 
   zmq::context_t context_;
+  std::optional<Authenticator> authenticator_;
+  std::string principal_;
   mutable zmq::socket_t router_;
   mutable zmq::socket_t feeds_;
   mutable zmq::socket_t ingest_;

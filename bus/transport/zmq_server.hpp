@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "bus/transport/curve_keys.hpp"
 #include "bus/transport/server.hpp"
 
 namespace laban::transport {
+
+// Whom a client with this public CURVE key (Z85) is taken for; nothing where it may not connect.
+using PrincipalOf = std::function<std::optional<std::string>(const std::string& public_key)>;
 
 struct ServerOptions {
   std::string listen;  // tcp://HOST:PORT (port 0: any), ipc://PATH
@@ -20,6 +26,8 @@ struct ServerOptions {
   int feed_batches_max = 1'000;                 // waiting a reader; what comes then is lost to it and repaired
   std::chrono::milliseconds linger{500};        // for what was said last
   std::chrono::milliseconds handshake{10'000};  // a connection that has not said what it is by then is closed
+  std::optional<CurveKeys> keys;                // the server's own: every connection is encrypted and authenticated
+  PrincipalOf principal_of;                     // with keys
 };
 
 // Throws Error(in_use) where an address belongs to another process, Error(usage) where it cannot be one.

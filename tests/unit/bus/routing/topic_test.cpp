@@ -64,6 +64,34 @@ bool trie_matches(const TopicTrie& trie, const std::string& key, std::uint32_t v
 
 }  // namespace
 
+TEST_CASE("topic: a pattern covers another only where it matches all that the other does (G320)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  int covered = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const auto granted = random_text(random, pattern_words, 4);
+    const auto asked = random_text(random, pattern_words, 4);
+    if (!topic_covers(granted, asked)) continue;
+    ++covered;
+    CAPTURE(granted);
+    CAPTURE(asked);
+    for (int k = 0; k < 20; ++k) {
+      const auto key = random_text(random, key_words, 6);
+      CHECK_FALSE((oracle(asked, key) && !oracle(granted, key)));
+    }
+  }
+  CHECK(covered > 500);
+  for (int round = 0; round < 200; ++round) {
+    const auto pattern = random_text(random, pattern_words, 6);
+    CAPTURE(pattern);
+    CHECK(topic_covers("#", pattern));
+    CHECK(topic_covers(pattern, pattern));
+  }
+  CHECK(topic_covers("order.*", "order.placed"));
+  CHECK_FALSE(topic_covers("order.*", "order.#"));
+  CHECK_FALSE(topic_covers("order.*", "#"));
+}
+
 TEST_CASE("topic: a pattern matches a key exactly when the rules say so (G70)") {
   LABAN_SEED(seed);
   std::mt19937_64 random{seed};
