@@ -25,9 +25,9 @@ struct Benchmark {
 bench::Measurement engine(const bench::Settings& wanted) {
   auto settings = wanted;
   settings.keys = 1'000'000;
-  const auto measured = bench::engine(settings);
+  auto measured = bench::engine(settings);
   if (!measured.agrees) throw std::logic_error("the engine's verdicts are not those of the naive engine");
-  return measured;
+  return std::move(static_cast<bench::Measurement&>(measured));
 }
 
 bench::Measurement monitor(const bench::Settings& wanted) {

@@ -1,5 +1,6 @@
 // cli/main.cpp - the `laban` program: finds the subcommand, runs it, turns an Error into one line and an exit
 // code.
+#include <cstdio>
 #include <iostream>
 #include <vector>
 
@@ -60,6 +61,7 @@ static int run(int argc, char** argv) {
 
 }  // namespace laban::cli
 
-int main(int argc, char** argv) {
-  return laban::cli::run(argc, argv);
+int main(int argc, char** argv) try { return laban::cli::run(argc, argv); } catch (const std::exception& error) {
+  std::fputs(error.what(), stderr);
+  return laban::cli::exit_unusable;
 }

@@ -158,7 +158,8 @@ NewEvent event_of(const std::string& text, const Settings& settings, Types& type
   if (!line.is_object()) {
     throw Error(Errc::malformed, R"(not a JSON object: write {"key":…,"type":…,"data":…} in one line)");
   }
-  for (const auto& [name, value] : line.items()) {
+  for (const auto& item : line.items()) {
+    const std::string& name = item.key();
     static const char* known[] = {"key",          "type",    "data",     "exchange", "process",   "id",
                                   "subject",      "headers", "priority", "delay",    "ttl",       "causationid",
                                   "partitionkey", "replyto", "source",   "time",     "mandatory", "traceparent"};

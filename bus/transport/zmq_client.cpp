@@ -51,7 +51,11 @@ class ZmqClient final : public ClientLink {
   }
 
   ~ZmqClient() override {
-    ZmqClient::close(std::chrono::milliseconds{0});
+    try {
+      ZmqClient::close(std::chrono::milliseconds{0});
+    } catch (const zmq::error_t&) {
+      // Nobody is left to be told, and the sockets end with their context.
+    }
     ::close(wake_);
   }
 
