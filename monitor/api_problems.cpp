@@ -48,6 +48,7 @@ Json causes(const Published& at, const DefinitionCounts& definition, const Catal
     }
   }
   std::vector<Json> out;
+  out.reserve(found.size());
   for (auto& [key, cause] : found) out.push_back(std::move(cause));
   std::stable_sort(out.begin(), out.end(), [](const Json& a, const Json& b) {
     return a["count"].get<std::uint64_t>() > b["count"].get<std::uint64_t>();

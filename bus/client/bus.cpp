@@ -150,14 +150,17 @@ struct Bus::Impl {
                                        " ms: wait for confirms, or check that the hub is there");
   }
 
-  Confirm confirm_of(std::future<Confirm>& answer, Clock::time_point end, std::chrono::milliseconds wait) const {
-    if (answer.wait_for(left_until(end)) != std::future_status::ready) {
+  Confirm confirm_of(std::future<client::PublishWindow::Answer>& future, Clock::time_point end,
+                     std::chrono::milliseconds wait) const {
+    if (future.wait_for(left_until(end)) != std::future_status::ready) {
       throw Error(Errc::unreachable, session.connected()
                                          ? "the hub did not confirm in " + std::to_string(wait.count()) +
                                                " ms: the event is still sent; look at the hub's log"
                                          : session.absence());
     }
-    return answer.get();
+    auto answer = future.get();
+    if (const auto* error = std::get_if<Error>(&answer)) throw *error;
+    return std::get<Confirm>(std::move(answer));
   }
 
   // --- reacting
@@ -389,7 +392,7 @@ std::vector<std::string> Bus::publish_atomic(std::vector<NewEvent> events) {
 std::vector<Confirm> Bus::publish_atomic_and_wait(std::vector<NewEvent> events, std::chrono::milliseconds wait) {
   const auto end = Clock::now() + wait;
   std::vector<std::shared_ptr<client::PublishWindow::Waiter>> waiters;
-  std::vector<std::future<Confirm>> answers;
+  std::vector<std::future<client::PublishWindow::Answer>> answers;
   for (std::size_t i = 0; i < events.size(); ++i) {
     answers.push_back(waiters.emplace_back(std::make_shared<client::PublishWindow::Waiter>())->get_future());
   }

@@ -100,7 +100,7 @@ void PublishWindow::close(const Error& error) {
   const std::lock_guard lock{mutex_};
   if (!closed_) closed_ = error;
   for (const auto& batch : batches_) {
-    for (auto& [index, waiting] : batch->waiting) waiting.waiter->set_exception(std::make_exception_ptr(error));
+    for (auto& [index, waiting] : batch->waiting) waiting.waiter->set_value(error);
     batch->waiting.clear();
   }
   moved_.notify_all();

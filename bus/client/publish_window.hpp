@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "bus/client/feed_merge.hpp"
@@ -38,7 +39,9 @@ class PublishWindow {
   // A named producer goes on counting where the hub's log ends, so it counts only after welcome().
   PublishWindow(Limits limits, Level level, bool named) : limits_(limits), level_(level), named_(named) {}
 
-  using Waiter = std::promise<Confirm>;
+  // What became of one event, or why nobody will know. An exception that crosses threads would be freed by either.
+  using Answer = std::variant<Confirm, Error>;
+  using Waiter = std::promise<Answer>;
 
   // Takes an event and encodes it. Its sequence 0: counted here. Waits for room for as long as `wait`; false: there was none.
   // `beyond` lets a handler go on publishing while its own confirms wait for it. Throws the Error of close(), and
