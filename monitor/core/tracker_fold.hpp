@@ -197,7 +197,8 @@ struct Tracker::Fold {
   std::uint8_t flags_at(InstanceIndex slot, Time time) const;
   std::optional<Time> next_due(InstanceIndex slot, Time after) const;
   std::optional<std::chrono::nanoseconds> stall_after(DefinitionIndex definition, StateId state) const;
-  void arm(InstanceIndex slot);
+  void arm(InstanceIndex slot) { arm(slot, now); }
+  void arm(InstanceIndex slot, Time looked_at);
   void take_up_timer(InstanceIndex slot);
   bool refold(InstanceIndex slot, std::span<const Observation> events, std::vector<Change>& changes);
   void retract(InstanceIndex slot);

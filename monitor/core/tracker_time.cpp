@@ -154,9 +154,9 @@ std::optional<Time> Tracker::Fold::next_due(InstanceIndex slot, Time after) cons
   return due;
 }
 
-void Tracker::Fold::arm(InstanceIndex slot) {
+void Tracker::Fold::arm(InstanceIndex slot, Time looked_at) {
   if (refolding) return;
-  const auto due = next_due(slot, std::max(now, cold(slot).last_event_at));
+  const auto due = next_due(slot, std::max(looked_at, cold(slot).last_event_at));
   if (!due) return;
   const Tick tick = std::max(tick_of(*due), wheel.now() + 1);
   Tick& set = cold(slot).due;
@@ -167,12 +167,13 @@ void Tracker::Fold::arm(InstanceIndex slot) {
 }
 
 // The same timer as before, so that a restart does not move when silence is noticed. One whose time has passed fired since
-// the instance was stored and changed nothing, so nobody stored that the next one was set.
+// the instance was stored and changed nothing, so nobody stored that the next one was set. What is due in the tick that is
+// not over yet has told nobody, although its time has come.
 void Tracker::Fold::take_up_timer(InstanceIndex slot) {
   Tick& due = cold(slot).due;
   if (due > wheel.now()) return wheel.set(slot, due);
   due = 0;
-  arm(slot);
+  arm(slot, std::min(now, epoch + wheel.now() * tick_length));
 }
 
 void Tracker::Fold::on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes) {
