@@ -143,21 +143,3 @@ TEST_CASE("yaml: what the schema for editors refuses the reader refuses too, and
     CHECK_FALSE(editor.accepts(text));
   }
 }
-
-TEST_CASE("yaml: a definition damaged at random that the reader still takes is not red in an editor (G276)") {
-  using laban::test::Form;
-  Editor editor;
-  LABAN_SEED(seed);
-  std::mt19937_64 random{seed};
-  int taken = 0;
-  for (const auto& sample : laban::test::samples(Form::yaml)) {
-    for (int round = 0; round < 1500; ++round) {
-      const std::string text = laban::test::damaged(sample, Form::yaml, random);
-      if (text.find("---") != std::string::npos || !reader_accepts(text)) continue;
-      ++taken;
-      CAPTURE(text);
-      CHECK(editor.accepts(text));
-    }
-  }
-  CHECK(taken > 20);
-}
