@@ -42,7 +42,7 @@ function(laban_test name label)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE laban_options laban_test_main ${arg_DEPENDS})
   # Most of a build is tests; what they measure is in the libraries, so they themselves need not be fast.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
+  target_compile_options(${name} PRIVATE -O0)
   target_precompile_headers(${name} REUSE_FROM laban_test_main)
   doctest_discover_tests(${name} PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT} SKIP_REGULAR_EXPRESSION "SKIPPED:")
 endfunction()
