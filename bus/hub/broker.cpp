@@ -140,7 +140,8 @@ void Broker::apply_queue_changes(const journal::Record& record) {
   for (const auto& change : queue::decode_changes(record.body.subspan(8))) {
     entry->queue.apply(change, record.recordedtime);
     if (change.kind == queue::ChangeKind::parked) {
-      entry->parked[std::string{queue::name_of(static_cast<queue::ParkReason>(change.code))}] += change.offsets.size();
+      entry->totals.parked[std::string{queue::name_of(static_cast<queue::ParkReason>(change.code))}] +=
+          change.offsets.size();
     }
     if (change.kind == queue::ChangeKind::ledgered) {
       totals_.lost[std::string{queue::name_of(static_cast<queue::LossReason>(change.code))}] += change.offsets.size();

@@ -16,6 +16,7 @@
 
 #include "bus/codec/log_record.hpp"
 #include "bus/hub/options.hpp"
+#include "bus/hub/probe.hpp"
 #include "bus/journal/record.hpp"
 #include "bus/queue/queue.hpp"
 #include "bus/routing/string_map.hpp"
@@ -36,10 +37,9 @@ struct QueueEntry {
   std::uint32_t owner = 0;             // the session that declared it exclusive
   std::uint64_t pending_messages = 0;  // of groups that are not stored yet
   std::uint64_t pending_bytes = 0;
-  Timestamp planned{};                          // when it is looked at next for time's sake; the epoch: not at all
-  bool dirty = false;                           // may have something to deliver or to log
-  std::uint64_t redelivered = 0;                // since the log began, about: counted when delivered
-  std::map<std::string, std::uint64_t> parked;  // by reason
+  Timestamp planned{};  // when it is looked at next for time's sake; the epoch: not at all
+  bool dirty = false;   // may have something to deliver or to log
+  QueueTotals totals;
 };
 
 // A source of sequenced events, and what is known of it.
@@ -85,16 +85,6 @@ struct Cursor {
   std::uint64_t offset = 0;  // the last one dealt with
   bool observer = false;     // never holds the log
   Timestamp saved{};         // since the last checkpoint, else the epoch
-};
-
-// Counters that survive a restart, by label.
-struct Totals {
-  routing::StringMap<std::uint64_t> published;   // by exchange
-  routing::StringMap<std::uint64_t> unroutable;  // by exchange
-  std::map<std::string, std::uint64_t> lost;     // by reason
-  std::uint64_t confirmed = 0;
-  std::uint64_t log_dropped = 0;  // events that retention took
-  std::uint64_t log_carried = 0;  // copies that it made of those still in a queue
 };
 
 // Threads: belongs to the hub's thread.

@@ -27,8 +27,8 @@ std::vector<Total> Broker::saved_totals() const {
   totals.push_back({"logCarried", {}, totals_.log_carried});
   for (const auto& [id, name] : deleted_) totals.push_back({"deleted", {name}, id});
   for (const auto& [id, entry] : queues_) {
-    if (entry->redelivered != 0) totals.push_back({"redelivered", {entry->name}, entry->redelivered});
-    for (const auto& [reason, value] : entry->parked) totals.push_back({"parked", {entry->name, reason}, value});
+    if (entry->totals.redelivered != 0) totals.push_back({"redelivered", {entry->name}, entry->totals.redelivered});
+    for (const auto& [reason, value] : entry->totals.parked) totals.push_back({"parked", {entry->name, reason}, value});
   }
   return totals;
 }
@@ -45,10 +45,10 @@ void Broker::restore_totals(const std::vector<Total>& totals) {
     if (total.name == "lost") totals_.lost[label] = total.value;
     if (total.name == "deleted") deleted_[static_cast<routing::QueueId>(total.value)] = label;
     if (total.name == "redelivered") {
-      if (QueueEntry* entry = queue(label)) entry->redelivered = total.value;
+      if (QueueEntry* entry = queue(label)) entry->totals.redelivered = total.value;
     }
     if (total.name == "parked" && total.labels.size() == 2) {
-      if (QueueEntry* entry = queue(label)) entry->parked[total.labels[1]] = total.value;
+      if (QueueEntry* entry = queue(label)) entry->totals.parked[total.labels[1]] = total.value;
     }
   }
 }

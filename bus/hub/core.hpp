@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "bus/hub/broker.hpp"
-#include "bus/hub/counters.hpp"
 #include "bus/hub/feeds.hpp"
 #include "bus/hub/options.hpp"
+#include "bus/hub/probe.hpp"
 #include "bus/hub/session.hpp"
 #include "bus/journal/journal.hpp"
 
@@ -30,15 +30,15 @@ struct Unstored {
 // Threads: belongs to the hub's thread.
 struct Core {
   Core(const HubOptions& hub_options, journal::Journal& log, Broker& fold, Sessions& clients, Feeds& multicast,
-       Counters& counts)
-      : options(hub_options), journal(log), broker(fold), sessions(clients), feeds(multicast), counters(counts) {}
+       Probe& what_happens)
+      : options(hub_options), journal(log), broker(fold), sessions(clients), feeds(multicast), probe(what_happens) {}
 
   const HubOptions& options;
   journal::Journal& journal;
   Broker& broker;
   Sessions& sessions;
   Feeds& feeds;
-  Counters& counters;
+  Probe& probe;
 
   std::uint64_t head = 0;       // the newest event that anybody may know of
   std::string storage_trouble;  // why the log cannot be written, empty while it can

@@ -74,12 +74,14 @@ void Dispatch::cancel(Session& session, std::uint64_t consumer) {
 void Dispatch::remove(Session& session, std::uint64_t number, queue::Leave how) {
   const auto found = session.consumers.find(number);
   if (found == session.consumers.end()) return;
-  const auto id = found->second;
-  if (QueueEntry* entry = core_.broker.queue(consumers_.at(id).queue)) {
-    entry->queue.remove_consumer(id, how, core_.now());
-    core_.mark_dirty(*entry);
+  // Already gone where the queue was deleted after the session had ended, and before that was seen to.
+  if (const auto consumer = consumers_.find(found->second); consumer != consumers_.end()) {
+    if (QueueEntry* entry = core_.broker.queue(consumer->second.queue)) {
+      entry->queue.remove_consumer(consumer->first, how, core_.now());
+      core_.mark_dirty(*entry);
+    }
+    consumers_.erase(consumer);
   }
-  consumers_.erase(id);
   session.consumers.erase(found);
 }
 
@@ -108,7 +110,7 @@ void Dispatch::close(QueueEntry& entry, std::string_view reason) {
 void Dispatch::settle(Session& session, const codec::Settle& frame) {
   const auto found = session.consumers.find(frame.consumer);
   if (found == session.consumers.end()) {
-    core_.counters.stale_settlements += std::max<std::size_t>(frame.numbers.size(), 1);
+    core_.probe.settled_too_late(std::max<std::size_t>(frame.numbers.size(), 1));
     return;
   }
   QueueEntry* entry = core_.broker.queue(consumers_.at(found->second).queue);
@@ -121,7 +123,7 @@ void Dispatch::settle(Session& session, const codec::Settle& frame) {
   settle.delay = std::chrono::milliseconds{frame.delay_millis};
   settle.reason = frame.reason;
   const auto result = entry->queue.settle(settle, core_.now());
-  core_.counters.stale_settlements += result.stale;
+  core_.probe.settled_too_late(result.stale);
   core_.mark_dirty(*entry);
 }
 
@@ -237,11 +239,11 @@ void Dispatch::send(QueueEntry& entry, std::span<const queue::Delivery> deliveri
     to.number = delivery.fence;
     to.attempts = delivery.attempts;
     to.redelivered = delivery.redelivered;
-    if (delivery.redelivered) ++entry.redelivered;
+    if (delivery.redelivered) core_.probe.redelivered(entry.totals);
     frame.messages.push_back(to);
   }
   if (!frame.messages.empty()) {
-    core_.counters.deliveries += frame.messages.size();
+    core_.probe.delivered(frame.messages.size());
     core_.sessions.send(*session, codec::HubMessage{std::move(frame)});
   }
   held_.clear();

@@ -29,8 +29,8 @@ bool Feed::wants(std::string_view of_exchange, std::string_view routingkey) cons
   return (exchange.empty() || exchange == of_exchange) && set.matches(routingkey);
 }
 
-Feeds::Feeds(transport::Server& server, const HubOptions& options, Counters& counters)
-    : server_(server), options_(options), counters_(counters), epoch_(random_number()) {}
+Feeds::Feeds(transport::Server& server, const HubOptions& options, Probe& probe)
+    : server_(server), options_(options), probe_(probe), epoch_(random_number()) {}
 
 std::shared_ptr<Feed> Feeds::join(std::string exchange, std::vector<std::string> patterns, std::uint64_t head) {
   std::sort(patterns.begin(), patterns.end());
@@ -78,7 +78,7 @@ void Feeds::admit_readers(std::uint64_t head, Timestamp hub_time) {
     const auto found = by_id_.find(std::string_view{reinterpret_cast<const char*>(topic.data()), topic.size()});
     if (found == by_id_.end()) {
       // A feed that has gone may still be left; anything else is a guess.
-      if (request_.wanted) ++counters_.feed_requests_denied;
+      if (request_.wanted) probe_.denied_feed();
       if (!request_.wanted) server_.admit(request_);
       continue;
     }
@@ -165,7 +165,7 @@ void Feeds::speak_fleeting(Feed& feed, Timestamp hub_time) {
   batch.fleeting = std::move(feed.fleeting);
   server_.publish(feed.id, codec::encode(batch));
   feed.fleeting_before += batch.fleeting.size();
-  counters_.fleeting_sent += batch.fleeting.size();
+  probe_.fed_fleeting(batch.fleeting.size());
   feed.fleeting = std::move(batch.fleeting);
   feed.fleeting.clear();
   feed.fleeting_bytes = 0;
@@ -188,8 +188,7 @@ void Feeds::speak(Feed& feed, std::uint64_t up_to, Timestamp hub_time) {
   batch.fleeting_before = feed.fleeting_before;
   if (!feed.pending.empty()) {
     ++feed.sequence;
-    ++counters_.feed_batches;
-    counters_.feed_events += feed.pending.size();
+    probe_.fed(feed.pending.size());
     batch.events = std::move(feed.pending);
   }
   batch.sequence = feed.sequence;

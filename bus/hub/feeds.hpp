@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "bus/codec/codec.hpp"
-#include "bus/hub/counters.hpp"
 #include "bus/hub/options.hpp"
+#include "bus/hub/probe.hpp"
 #include "bus/hub/session.hpp"
 #include "bus/routing/string_map.hpp"
 #include "bus/routing/topic.hpp"
@@ -45,7 +45,7 @@ struct Feed {
 // Threads: belongs to the hub's thread.
 class Feeds {
  public:
-  Feeds(transport::Server& server, const HubOptions& options, Counters& counters);
+  Feeds(transport::Server& server, const HubOptions& options, Probe& probe);
 
   std::uint64_t epoch() const { return epoch_; }
   std::size_t size() const { return by_id_.size(); }
@@ -80,7 +80,7 @@ class Feeds {
 
   transport::Server& server_;
   const HubOptions& options_;
-  Counters& counters_;
+  Probe& probe_;
   std::uint64_t epoch_ = 0;
   std::uint32_t next_number_ = 1;
   routing::StringMap<std::shared_ptr<Feed>> by_name_;

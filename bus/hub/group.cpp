@@ -140,7 +140,7 @@ bool Group::store(bool durably, Sync sync) {
   const bool stores = !empty();
   if (stores) {
     append_all();
-    ++core_.counters.groups;
+    core_.probe.wrote_group();
     written = core_.journal.commit(journal::Durability::written, core_.now());
     if (!written) {
       fail(now_, written.reason);
@@ -169,7 +169,7 @@ bool Group::finish() {
 
 bool Group::complete(const journal::CommitResult& result) {
   if (result.sync_time.count() != 0) {
-    core_.counters.sync_times.observe(std::chrono::duration<double>(result.sync_time).count());
+    core_.probe.synced(std::chrono::duration<double>(result.sync_time).count());
   }
   if (!result) {
     fail(stored_, result.reason);
@@ -214,7 +214,7 @@ void Group::succeed() {
 
 // Nothing of the group is stored. Its publishers are told; what the hub itself had to say is said again later.
 void Group::fail(Batch& batch, const std::string& reason) {
-  ++core_.counters.groups_failed;
+  core_.probe.could_not_write_group();
   core_.storage_trouble = reason;
   core_.unstored_why = reason;
   for (const auto& event : batch.events) {
@@ -223,7 +223,7 @@ void Group::fail(Batch& batch, const std::string& reason) {
   for (auto& answer : batch.answers) {
     for (auto& run : answer.confirms.runs) {
       if (run.refused || run.duplicate) continue;  // a duplicate was stored before this group
-      core_.counters.events_refused += run.count;
+      core_.probe.refused(run.count);
       run.refused = true;
       run.first_offset = 0;
       run.queues = 0;
@@ -275,7 +275,7 @@ void Group::send_confirms(Batch& batch, Level asked, Level reached) {
     for (auto& run : confirms.runs) {
       if (run.refused) continue;
       run.level = reached;
-      core_.broker.totals().confirmed += run.count;
+      core_.probe.confirmed(run.count);
     }
     core_.sessions.send(*session, codec::HubMessage{std::move(confirms)});
   }

@@ -21,14 +21,14 @@ bool Ingest::serve() {
     if (!server_.receive_ingest(frame)) break;
     bytes += frame.size();
     if (frame.size() > codec::fleeting_frame_bytes_max) {
-      ++core_.counters.fleeting_frames_odd;
+      core_.probe.refused_fleeting_frame();
       continue;
     }
     const auto decoded = codec::decode_fleeting(frame);
     if (const auto* said = std::get_if<codec::Fleeting>(&decoded)) {
       take(*said, access_ == nullptr ? nullptr : access_->of(server_.principal()));
     } else {
-      ++core_.counters.fleeting_frames_odd;
+      core_.probe.refused_fleeting_frame();
     }
   }
   if (count == 0) return false;
@@ -46,13 +46,13 @@ void Ingest::take(const codec::Fleeting& said, const Grants* grants) {
     const bool hubs_own = fields_.exchange == routing::lost_exchange || fields_.exchange == routing::parking_exchange;
     const bool denied = access_ != nullptr && (grants == nullptr || !grants->may_publish(fields_.routingkey));
     if (exchange == nullptr || hubs_own || denied || fields_.sequence != 0) {
-      ++core_.counters.fleeting_refused;
+      core_.probe.refused_fleeting();
       continue;
     }
-    ++core_.counters.fleeting_events;
+    core_.probe.took_fleeting();
     if (!core_.feeds.add_fleeting({0, now, grants == nullptr ? std::string_view{} : grants->principal, envelope},
                                   fields_.exchange, fields_.routingkey)) {
-      ++core_.counters.fleeting_unwanted;
+      core_.probe.nobody_wanted_fleeting();
     }
   }
 }

@@ -32,9 +32,9 @@ QueueFigures figures_of(const QueueEntry& entry) {
   to.parked = counts.parked;
   to.moved = counts.moved;
   to.ledgered = counts.ledgered;
-  to.redelivered = entry.redelivered;
+  to.redelivered = entry.totals.redelivered;
   to.consumers = entry.queue.consumer_count();
-  to.parked_total = entry.parked;
+  to.parked_total = entry.totals.parked;
   for (const auto reason : queue::all_park_reasons) to.parked_total.try_emplace(std::string{queue::name_of(reason)});
   return to;
 }
@@ -95,7 +95,7 @@ json queue_json(Core& core, QueueEntry& entry) {
            {"moved", counts.moved},
            {"ledgered", counts.ledgered},
            {"lawHolds", counts.law_holds()},
-           {"redelivered", entry.redelivered},
+           {"redelivered", entry.totals.redelivered},
            {"bytes", entry.queue.bytes()},
            {"keys", entry.queue.key_count()},
            {"heldKeys", entry.queue.held_key_count()},
@@ -242,9 +242,9 @@ Inspected inspect(Core& core, const std::string& what, const std::string& argume
 
 Snapshot take_snapshot(Core& core) {
   Snapshot snapshot;
-  snapshot.counters = core.counters;
+  snapshot.counters = core.probe.counters();
   core.broker.each_queue([&](QueueEntry& entry) { snapshot.queues.push_back(figures_of(entry)); });
-  auto& totals = core.broker.totals();
+  const auto& totals = core.probe.totals();
   snapshot.published = {totals.published.begin(), totals.published.end()};
   snapshot.unroutable = {totals.unroutable.begin(), totals.unroutable.end()};
   snapshot.lost = totals.lost;

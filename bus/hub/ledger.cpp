@@ -88,7 +88,7 @@ void Dispatch::gather(QueueEntry& entry) {
 }
 
 void Dispatch::count_parked(QueueEntry& entry, const std::vector<queue::ParkNotice>& parked) {
-  for (const auto& notice : parked) ++entry.parked[std::string{queue::name_of(notice.reason)}];
+  for (const auto& notice : parked) core_.probe.parked(entry.totals, queue::name_of(notice.reason));
 }
 
 void Dispatch::move(QueueEntry& entry, const queue::DeadLetter& letter) {

@@ -25,15 +25,16 @@ constexpr std::chrono::seconds checkpoint_for_retention{10};  // at most so ofte
 
 // The log is opened before anybody can connect, and sockets before the state is restored, so that a port in use is told
 // without a wait.
-Loop::Loop(const HubOptions& options)
+Loop::Loop(const HubOptions& options, std::unique_ptr<transport::Server> server)
     : options_(options),
       access_(read_access(options_)),
-      server_(listen(options_, access_)),
+      server_(server != nullptr ? std::move(server) : listen(options_, access_)),
       journal_(open_log(options_)),
       broker_(std::make_unique<Broker>(options_.limits, journal_->log_id())),
-      sessions_(*server_, options_, counters_),
-      feeds_(*server_, options_, counters_),
-      core_{options_, *journal_, *broker_, sessions_, feeds_, counters_},
+      probe_(broker_->totals()),
+      sessions_(*server_, options_, probe_),
+      feeds_(*server_, options_, probe_),
+      core_{options_, *journal_, *broker_, sessions_, feeds_, probe_},
       group_(core_, [this] { server_->wake(); }),
       publishing_(core_, group_),
       dispatch_(core_, group_, publishing_),
@@ -133,7 +134,7 @@ bool Loop::receive() {
   const auto& limits = options_.limits;
   for (; frames_ < limits.group_frames && group_.bytes() < limits.group_bytes; ++frames_) {
     if (!server_->receive(peer_, group_.slot())) return true;
-    ++counters_.frames_in;
+    probe_.heard_frame();
     handle(peer_, group_.slot());
   }
   busy_ = true;
@@ -203,7 +204,7 @@ void Loop::handle(const transport::Peer& peer, codec::Frame& frame) {
     }
   };
   if (const auto* malformed = std::get_if<codec::Malformed>(&decoded)) {
-    ++counters_.frames_malformed;
+    probe_.refused_malformed_frame();
     return refuse(codec::Refusal::malformed, malformed->what);
   }
   const auto& message = std::get<codec::ClientMessage>(decoded);
@@ -213,12 +214,12 @@ void Loop::handle(const transport::Peer& peer, codec::Frame& frame) {
   }
   if (session != nullptr) session->heard = Clock::now();
   if (std::holds_alternative<codec::Unknown>(message)) {
-    ++counters_.frames_unknown;
+    probe_.refused_unknown_frame();
     return refuse(codec::Refusal::unknown_message, "this hub does not know the message: upgrade the hub");
   }
   if (const auto* greeting = std::get_if<codec::Hello>(&message)) return hello(peer, *greeting);
   if (session == nullptr) {
-    ++counters_.frames_without_session;
+    probe_.refused_frame_without_session();
     return refuse(codec::Refusal::no_session, "the hub does not know this session: say hello first");
   }
   act(*session, message);
@@ -226,7 +227,7 @@ void Loop::handle(const transport::Peer& peer, codec::Frame& frame) {
 
 void Loop::hello(const transport::Peer& peer, const codec::Hello& hello) {
   const auto refuse = [&](codec::Refusal code, const std::string& text) {
-    ++counters_.hellos_refused;
+    probe_.refused_hello();
     sessions_.answer(peer, codec::HubMessage{codec::Refused{code, text, 0}});
   };
   if (hello.wire_version != codec::wire_version_now) {
@@ -340,8 +341,8 @@ void Loop::timers() {
     finish_storing();
     sessions_.expire(now);
     requests_.expire(now);
-    counters_.connections = server_->connections();
-    if (journal::files_exhausted()) ++counters_.files_exhausted;
+    probe_.connections_are(server_->connections());
+    if (journal::files_exhausted()) probe_.no_file_could_be_opened();
     bound_parking();
     remove_unwanted();
     publishing_.forget_old(core_.now());
@@ -477,13 +478,13 @@ void Loop::crash() {
 void Loop::drain() {
   // What clients had sent is still taken; what they send now is answered by the next hub.
   for (std::size_t i = 0; i < drain_cycles_max; ++i) {
-    const auto before = counters_.frames_in;
+    const auto before = probe_.counters().frames_in;
     frames_ = 0;
     (void)receive();
     store();
     finish_storing();
     reap();
-    if (counters_.frames_in == before) break;
+    if (probe_.counters().frames_in == before) break;
   }
   publishing_.flush_losses();
   store();

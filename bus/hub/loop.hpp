@@ -31,7 +31,8 @@ namespace laban::hub {
 // Errors:  the constructor throws Error; run() throws where the hub cannot go on.
 class Loop {
  public:
-  explicit Loop(const HubOptions& options);
+  // `server`: other sockets than those that the options name, for tests.
+  explicit Loop(const HubOptions& options, std::unique_ptr<transport::Server> server = nullptr);
   ~Loop();
 
   void run();
@@ -71,11 +72,11 @@ class Loop {
   std::chrono::milliseconds patience() const;
 
   HubOptions options_;
-  Counters counters_;
   std::optional<Access> access_;
   std::unique_ptr<transport::Server> server_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<Broker> broker_;
+  Probe probe_;
   Sessions sessions_;
   Feeds feeds_;
   Core core_;

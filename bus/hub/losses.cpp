@@ -28,7 +28,7 @@ void add_key(std::vector<std::string>& keys, std::string_view key) {
 }
 
 void Losses::tell(Publishing& publishing, const Loss& loss) {
-  core_.broker.totals().lost[std::string{loss.why}] += loss.count;
+  core_.probe.lost(loss.why, loss.count);
   warn(loss);
   // The ledger is not ledgered: a queue of it that expires would fill itself for ever.
   if (loss.whose == "queue") {

@@ -141,6 +141,8 @@ std::string render_metrics(const Snapshot& snapshot) {
   write_exchanges(page, snapshot);
   page.counter("laban_hub_confirmed_total", "Events confirmed to their publishers", snapshot.confirmed);
   page.counter("laban_hub_refused_total", "Events refused to their publishers", counters.events_refused);
+  page.counter("laban_hub_malformed_events_total", "Events among those refused whose envelopes do not decode",
+               counters.events_malformed);
   page.counter("laban_hub_duplicates_total", "Resent events that had been stored before", counters.events_duplicate);
   write_queues(page, snapshot);
   write_sessions(page, snapshot);

@@ -188,7 +188,7 @@ void Publishing::check(const Session& session, const Producer& producer, std::ui
     return refuse(codec::Refusal::storage, "the disk of the hub's log is nearly full: free space on it");
   }
   if (!codec::read_envelope(envelope, fields_)) {
-    ++core_.counters.events_malformed;
+    core_.probe.met_malformed_event();
     return refuse(codec::Refusal::malformed, "an envelope does not decode: write it with this version's schema");
   }
   if (auto excess = codec::check_limits(fields_); !excess.empty()) {
@@ -254,14 +254,14 @@ void Publishing::settle_fate(Session& session, Producer& producer, const codec::
   Group::Fate fate;
   fate.sequence = sequence;
   if (checked.refused) {
-    ++core_.counters.events_refused;
+    core_.probe.refused(1);
     fate.refused = true;
     fate.code = checked.why.code;
     fate.text = group_.keep_text(checked.why.text);
     note_refusal(producer, sequence, checked.why.code);
     if (!checked.before) ledger_refusal(session, sequence, 1, checked.event.key, checked.why.text);
   } else if (checked.duplicate) {
-    ++core_.counters.events_duplicate;
+    core_.probe.met_stored_event();
     if (checked.waiting) return;
     fate.duplicate = true;
     fate.offset = producer.offset_of(sequence);
@@ -322,7 +322,7 @@ void Publishing::ledger_refusal(const Session& session, std::uint64_t first, std
 }
 
 void Publishing::refuse_all(Session& session, const codec::Publish& frame, const Refusal& why) {
-  core_.counters.events_refused += frame.events.size();
+  core_.probe.refused(frame.events.size());
   ledger_refusal(session, frame.first_sequence, frame.events.size(), {}, why.text);
   const auto text = group_.keep_text(why.text);
   for (std::size_t i = 0; i < frame.events.size(); ++i) {

@@ -221,7 +221,7 @@ Requests::Answer Requests::keep_schemas(Session& session, const codec::Schemas& 
     const std::vector<codec::Blob> kept{core_.broker.schemas().begin(), core_.broker.schemas().end()};
     const auto problems = codec::schema_problems(kept, blobs);
     if (!problems.empty()) {
-      ++core_.counters.schemas_refused;
+      core_.probe.refused_schemas();
       auto text = incompatible_text(core_, problems);
       core_.sessions.send(session, codec::HubMessage{codec::Refused{codec::Refusal::incompatible, text, 0}});
       session.said_bye = true;  // refused, not dead

@@ -5,8 +5,8 @@
 
 namespace laban::hub {
 
-Sessions::Sessions(transport::Server& server, const HubOptions& options, Counters& counters)
-    : server_(server), options_(options), counters_(counters) {}
+Sessions::Sessions(transport::Server& server, const HubOptions& options, Probe& probe)
+    : server_(server), options_(options), probe_(probe) {}
 
 Session* Sessions::find(const transport::Peer& peer) {
   const auto found = by_peer_.find(peer);
@@ -29,7 +29,7 @@ Session& Sessions::open(const transport::Peer& peer, Clock::time_point now) {
   place->peer = peer;
   place->heard = now;
   by_number_[place->number] = place.get();
-  ++counters_.sessions_opened;
+  probe_.session_opened();
   return *place;
 }
 
@@ -45,7 +45,7 @@ void Sessions::send(Session& session, codec::Frame frame) {
       case transport::Sent::sent:
         return;
       case transport::Sent::gone:
-        ++counters_.sessions_vanished;
+        probe_.session_vanished();
         return end(session);
       case transport::Sent::full:
         session.backlog.push_back(std::move(frame));
@@ -54,7 +54,7 @@ void Sessions::send(Session& session, codec::Frame frame) {
     }
   }
   if (session.backlog_bytes > options_.limits.session_backlog_bytes) {
-    ++counters_.sessions_cut_off;
+    probe_.session_was_too_slow();
     end(session);
   }
 }
@@ -74,7 +74,7 @@ void Sessions::end(Session& session) {
 void Sessions::expire(Clock::time_point now) {
   for (auto& [peer, session] : by_peer_) {
     if (session->ended || now - session->heard < options_.lease) continue;
-    ++counters_.sessions_expired;
+    probe_.session_was_silent();
     end(*session);
   }
 }
@@ -89,7 +89,7 @@ void Sessions::flush_backlogs() {
       const auto sent = server_.send(session->peer, frame);
       if (sent == transport::Sent::full) break;
       if (sent == transport::Sent::gone) {
-        ++counters_.sessions_vanished;
+        probe_.session_vanished();
         end(*session);
         break;
       }

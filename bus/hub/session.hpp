@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "bus/codec/codec.hpp"
-#include "bus/hub/counters.hpp"
 #include "bus/hub/options.hpp"
+#include "bus/hub/probe.hpp"
 #include "bus/transport/server.hpp"
 
 namespace laban::hub {
@@ -59,7 +59,7 @@ struct Session {
 // Threads: belongs to the hub's thread.
 class Sessions {
  public:
-  Sessions(transport::Server& server, const HubOptions& options, Counters& counters);
+  Sessions(transport::Server& server, const HubOptions& options, Probe& probe);
 
   Session* find(const transport::Peer& peer);
   Session* find(std::uint32_t number);
@@ -109,7 +109,7 @@ class Sessions {
  private:
   transport::Server& server_;
   const HubOptions& options_;
-  Counters& counters_;
+  Probe& probe_;
   std::uint32_t next_number_ = 1;
   std::unordered_map<transport::Peer, std::unique_ptr<Session>> by_peer_;
   std::unordered_map<std::uint32_t, Session*> by_number_;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bus/hub/counters.hpp"
+#include "bus/hub/probe.hpp"
 
 namespace laban::hub {
 

@@ -240,8 +240,7 @@ std::size_t Subscribing::answer(Session& session, Subscription& subscription, co
     }
     if (read.events.empty() && read.lost_to == 0) break;
   }
-  ++core_.counters.replays;
-  core_.counters.replayed_events += answer.events.size();
+  core_.probe.replayed(answer.events.size());
   subscription.told = false;
   subscription.replayed_to = std::max(subscription.replayed_to, answer.up_to);
   core_.sessions.send(session, codec::HubMessage{std::move(answer)});

@@ -111,7 +111,7 @@ inline constexpr ParkReason all_park_reasons[] = {ParkReason::rejected, ParkReas
                                                   ParkReason::undeliverable};
 std::string_view name_of(ParkReason reason);
 
-// Why a message left the queue unread; also the label `reason` of laban_hub_lost_total.
+// Why a message left the queue unread; also the label under which the loss is counted.
 enum class LossReason : std::uint8_t { expired = 1, purged = 2, discarded = 3, queue_deleted = 4, unreadable = 5 };
 inline constexpr LossReason all_loss_reasons[] = {LossReason::expired, LossReason::purged, LossReason::discarded,
                                                   LossReason::queue_deleted, LossReason::unreadable};

@@ -124,9 +124,10 @@ struct HubLife {
       : options(hub_options),
         journal(journal::Journal::open(files, "/hub", log_options())),
         broker(options.limits, journal->log_id()),
-        sessions(server, options, counters),
-        feeds(server, options, counters),
-        core{options, *journal, broker, sessions, feeds, counters},
+        probe(broker.totals()),
+        sessions(server, options, probe),
+        feeds(server, options, probe),
+        core{options, *journal, broker, sessions, feeds, probe},
         subscribing(core) {
     core.head = journal->head();
   }
@@ -141,9 +142,9 @@ struct HubLife {
   }
 
   const HubOptions& options;
-  hub::Counters counters;
   std::unique_ptr<journal::Journal> journal;
   hub::Broker broker;
+  hub::Probe probe;
   hub::Sessions sessions;
   hub::Feeds feeds;
   hub::Core core;
@@ -405,7 +406,7 @@ class World {
       result_.seen += one->seen.size();
       result_.lost += one->wires.to_client.lost();
     }
-    result_.replayed += hub_->counters.replayed_events;
+    result_.replayed += hub_->probe.counters().replayed_events;
     if (!is_done()) wrong("not everybody came to the end in " + std::to_string(rounds_max) + " rounds");
   }
 

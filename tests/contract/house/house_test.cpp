@@ -171,6 +171,19 @@ TEST_CASE("house: no files include each other in a circle (G1)") {
   CHECK(state.size() == sources.size());
 }
 
+TEST_CASE("house: in the bus one file alone names metrics and their library (G309)") {
+  static const std::regex metric{R"((laban_hub_\w+|prometheus/))"};
+  std::size_t named = 0;
+  for (const auto& [path, source] : read_sources(LABAN_SOURCE_DIR)) {
+    if (!path.starts_with("bus/")) continue;
+    const bool names_one = std::regex_search(source.text, metric);
+    INFO(path);
+    CHECK(names_one == (path == "bus/hub/metrics.cpp"));
+    named += names_one ? 1 : 0;
+  }
+  CHECK(named == 1);
+}
+
 TEST_CASE("house: every guarantee has a test that names it, and no test names another (G3)") {
   const std::string root = LABAN_SOURCE_DIR;
   const auto sentences = matches(read(root + "/docs/guarantees.md"), std::regex{R"(\n- (G[0-9]+):)"});
