@@ -60,18 +60,7 @@ TrialResult run(const TrialOptions& options) {
     world.round();
     if (rounds % 10 == 9) say(std::to_string(rounds + 1) + " rounds: " + world.toll().text());
   }
-  world.calm();
-  world.end("producer", 150s);
-  world.let_end("listener");
-  loss::publish_end(world);
-  world.wait_for_end("listener", 150s);
-  loss::wait_until_drained(world, 60s);
-  world.end("consumer", 60s);
-  const auto log = test::read_hub_log(world.direct_endpoint(), 120s);
-  const auto tally = loss::check(loss::read_histories(world.histories()), log, queues);
-  result.wrongs = world.wrongs();
-  result.wrongs.insert(result.wrongs.end(), tally.wrongs.begin(), tally.wrongs.end());
-  loss::check_queues(world, log, queues, result.wrongs);
+  const auto tally = loss::end_and_judge(world, queues, result.wrongs);
   std::ostringstream line;
   line << rounds << " rounds, " << world.toll().text() << "; " << tally.attempted << " attempted, " << tally.confirmed
        << " confirmed, " << tally.stored << " stored, " << tally.seen << " seen, " << tally.handled << " handled; "

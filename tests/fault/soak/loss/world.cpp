@@ -24,14 +24,21 @@ namespace {
 constexpr int faults_a_round = 6;
 constexpr auto hub_answer = 60s;
 
-// Two neighbours, one for clients and one for feeds, below the ports that the system gives to outgoing connections: one of
-// those may else take a hub's port while the hub is dead.
-std::uint16_t free_pair(std::mt19937_64& random) {
+// Neighbours, for clients, feeds, events at most once and HTTP, below the ports that the system gives to outgoing
+// connections: one of those may else take a hub's port while the hub is dead.
+std::uint16_t free_neighbours(std::mt19937_64& random) {
+  constexpr int count = 4;
   for (int i = 0; i < 200; ++i) {
-    const auto port = static_cast<std::uint16_t>(20'000 + random() % 10'000 / 2 * 2);
-    if (demo::is_free(port) && demo::is_free(static_cast<std::uint16_t>(port + 1))) return port;
+    const auto port = static_cast<std::uint16_t>(20'000 + random() % 10'000 / count * count);
+    int free = 0;
+    while (free < count && demo::is_free(static_cast<std::uint16_t>(port + free))) ++free;
+    if (free == count) return port;
   }
-  throw std::runtime_error("no two neighbouring ports are free between 20000 and 30000");
+  throw std::runtime_error("no four neighbouring ports are free between 20000 and 30000");
+}
+
+std::string local(std::uint16_t port) {
+  return "tcp://127.0.0.1:" + std::to_string(port);
 }
 
 }  // namespace
@@ -49,13 +56,12 @@ World::World(const std::filesystem::path& directory, std::uint64_t seed)
   std::filesystem::create_directories(histories_);
   std::random_device device;
   std::mt19937_64 any{device()};
-  port_ = free_pair(any);
-  const auto feeds = static_cast<std::uint16_t>(port_ + 1);
-  forwarder_ = std::make_unique<test::Forwarder>(std::vector<std::uint16_t>{port_, feeds});
+  port_ = free_neighbours(any);
+  forwarder_ = std::make_unique<test::Forwarder>(std::vector<std::uint16_t>{port_, feeds_port()});
   Member hub;
-  hub.child =
-      program("hub", {"hub", "--listen", direct_endpoint(), "--feeds", "tcp://127.0.0.1:" + std::to_string(feeds),
-                      "--data", (directory / "hub").string(), "--http", ""});
+  hub.child = program(
+      "hub", {"hub", "--listen", direct_endpoint(), "--feeds", local(feeds_port()), "--ingest", local(ingest_port()),
+              "--data", (directory / "hub").string(), "--http", "127.0.0.1:" + std::to_string(http_port())});
   hub.child->start();
   members_.push_back(std::move(hub));
 }
@@ -65,7 +71,7 @@ std::string World::endpoint() const {
 }
 
 std::string World::direct_endpoint() const {
-  return "tcp://127.0.0.1:" + std::to_string(port_);
+  return local(port_);
 }
 
 std::unique_ptr<demo::Child> World::program(const std::string& name, const std::vector<std::string>& arguments) const {
@@ -142,7 +148,7 @@ void World::fault() {
     case 10:
       return hold_up(port_, long_one ? between(3'000, 6'000) : between(20, 900));
     default:
-      return hold_up(static_cast<std::uint16_t>(port_ + 1), long_one ? between(3'000, 6'000) : between(20, 1'500));
+      return hold_up(feeds_port(), long_one ? between(3'000, 6'000) : between(20, 1'500));
   }
 }
 
@@ -300,6 +306,22 @@ void check_queues(const World& world, const Log& log, const std::vector<QueueRul
           std::to_string(bound));
     if (queue.ledgered != 0) say(std::to_string(queue.ledgered) + " ledgered");
   }
+}
+
+Tally end_and_judge(World& world, const std::vector<QueueRule>& rules, std::vector<std::string>& wrongs) {
+  world.calm();
+  world.end("producer", 150s);
+  world.let_end("listener");
+  publish_end(world);
+  world.wait_for_end("listener", 150s);
+  wait_until_drained(world, 60s);
+  world.end("consumer", 60s);
+  const auto log = test::read_hub_log(world.direct_endpoint(), 120s);
+  auto tally = check(read_histories(world.histories()), log, rules);
+  wrongs.insert(wrongs.end(), world.wrongs().begin(), world.wrongs().end());
+  wrongs.insert(wrongs.end(), tally.wrongs.begin(), tally.wrongs.end());
+  check_queues(world, log, rules, wrongs);
+  return tally;
 }
 
 }  // namespace laban::soak::loss

@@ -32,6 +32,10 @@ class World {
   // What clients use; the direct one goes past the forwarder.
   std::string endpoint() const;
   std::string direct_endpoint() const;
+  std::uint16_t feeds_port() const { return static_cast<std::uint16_t>(port_ + 1); }
+  std::uint16_t ingest_port() const { return static_cast<std::uint16_t>(port_ + 2); }
+  std::uint16_t http_port() const { return static_cast<std::uint16_t>(port_ + 3); }
+  pid_t hub_pid() const { return members_.front().child->pid(); }
   const std::filesystem::path& histories() const { return histories_; }
 
   void start(const std::string& name, std::vector<std::string> arguments);
@@ -100,5 +104,8 @@ void wait_until_drained(World& world, std::chrono::seconds wait);
 // `laban queues --check`, and enqueued against what the log says was bound to each queue.
 void check_queues(const World& world, const Log& log, const std::vector<QueueRule>& rules,
                   std::vector<std::string>& wrongs);
+
+// Ends producers, listeners and consumers, in this order and each when there is no more for it, and judges what they saw.
+Tally end_and_judge(World& world, const std::vector<QueueRule>& rules, std::vector<std::string>& wrongs);
 
 }  // namespace laban::soak::loss
