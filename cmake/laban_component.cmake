@@ -8,13 +8,17 @@ target_include_directories(laban_options INTERFACE
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/bus/include>)
 target_compile_options(laban_options INTERFACE $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor>)
 target_link_libraries(laban_options INTERFACE Threads::Threads)
-if(CMAKE_UNITY_BUILD)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Several sources compiled as one: to GCC a .cpp is then a header, whose types should not use the anonymous namespace.
   target_compile_options(laban_options INTERFACE $<BUILD_INTERFACE:-Wno-subobject-linkage>)
 endif()
 if(LABAN_SANITIZE STREQUAL "address")
   target_compile_options(laban_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
     -Wno-maybe-uninitialized)  # GCC 12 sees it in libstdc++'s own std::regex once that is instrumented
+  target_link_options(laban_options INTERFACE -fsanitize=address,undefined)
+elseif(LABAN_SANITIZE STREQUAL "fuzz")
+  target_compile_options(laban_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
   target_link_options(laban_options INTERFACE -fsanitize=address,undefined)
 elseif(LABAN_SANITIZE STREQUAL "thread")
   target_compile_options(laban_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)

@@ -112,10 +112,11 @@ struct NoteWriter {
   }
 };
 
-// Our own bytes, checked by the log: as large and as deep as they are.
-capnp::ReaderOptions own_limits() {
+// Our own bytes, checked by the log: as deep as they are, and each word read once or a few times. Whoever forges a log, with
+// its checksums, gets no more memory for it than a small multiple of what he wrote.
+capnp::ReaderOptions own_limits(std::size_t words) {
   capnp::ReaderOptions options;
-  options.traversalLimitInWords = ~0ull >> 4;
+  options.traversalLimitInWords = words * 8 + 1'024;
   options.nestingLimit = 64;
   return options;
 }
@@ -132,7 +133,7 @@ auto read_own(Blob body, const char* what, Read use) {
   }
   const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(begin), body.size() / 8};
   try {
-    capnp::SegmentArrayMessageReader message{kj::arrayPtr(&segment, 1), own_limits()};
+    capnp::SegmentArrayMessageReader message{kj::arrayPtr(&segment, 1), own_limits(segment.size())};
     return use(message.getRoot<Root>());
   } catch (const kj::Exception&) {
     foreign(what);

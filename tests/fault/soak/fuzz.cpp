@@ -1,38 +1,41 @@
-// tests/fault/soak/fuzz.cpp - the definition readers against texts damaged at random, round after round.
-#include <random>
+// tests/fault/soak/fuzz.cpp - everything that reads bytes from outside, against bytes that nobody meant to send.
+#include <sstream>
 
+#include "tests/fault/fuzz/driver.hpp"
 #include "tests/fault/soak/trial.hpp"
-#include "tests/support/mistreat.hpp"
 
 namespace laban::soak {
 namespace {
 
-constexpr int texts_a_round = 2000;
-constexpr std::size_t wrongs_shown = 5;
+constexpr std::uint64_t inputs_a_round = 100;  // and target, where no time is given
 
-TrialResult fuzz(const TrialOptions& options) {
-  std::mt19937_64 random{options.seed};
-  const auto start = std::chrono::steady_clock::now();
+TrialResult run(const TrialOptions& options) {
   TrialResult result;
-  std::uint64_t texts = 0;
-  for (int round = 0; round < options.rounds && result.wrongs.size() < wrongs_shown; ++round) {
-    if (options.time.count() > 0 && std::chrono::steady_clock::now() - start > options.time) break;
-    for (const auto form : {test::Form::bpmn, test::Form::yaml, test::Form::pnml})
-      for (const auto& sample : test::samples(form)) {
-        std::string text = sample;
-        for (int i = 0; i < texts_a_round; ++i, ++texts) {
-          // Every other text goes on from the last one, so that damage adds up.
-          text = test::damaged(i % 8 == 0 ? sample : text, form, random);
-          const std::string wrong = test::wrong_with(text, form);
-          if (!wrong.empty() && result.wrongs.size() < wrongs_shown) result.wrongs.push_back(wrong + ": " + text);
-        }
-      }
+  const auto targets = fuzz::targets();
+  fuzz::Effort effort;
+  effort.seed = options.seed;
+  effort.directory = std::filesystem::temp_directory_path() / "laban-fuzz";
+  if (options.time.count() > 0) {
+    effort.time = std::chrono::seconds{options.time} / static_cast<std::int64_t>(targets.size());
+  } else {
+    effort.time = std::chrono::hours{1};
+    effort.inputs = inputs_a_round * static_cast<std::uint64_t>(options.rounds);
   }
-  result.line = std::to_string(texts) + " damaged definitions read or refused";
+  std::ostringstream line;
+  for (const auto& target : targets) {
+    auto tried = fuzz::try_known(target);
+    if (tried.wrong.empty()) tried = fuzz::try_target(target, effort);
+    if (!tried.wrong.empty()) result.wrongs.push_back(target.name + ": " + tried.wrong);
+    line << tried.inputs << " of " << target.name << ", ";
+    say(target.name + ": " + std::to_string(tried.inputs) + " inputs");
+  }
+  result.line = line.str() + "all read or refused";
+  if (!result.wrongs.empty()) result.line = line.str() + "not all read or refused";
   return result;
 }
 
-const Registered registered{"fuzz", "damages definitions at random and reads, compiles, draws and converts them", fuzz};
+const Registered registered{"fuzz", "bytes that nobody meant to send, to everything that reads bytes from outside", run,
+                            100};
 
 }  // namespace
 }  // namespace laban::soak
