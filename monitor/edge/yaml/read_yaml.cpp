@@ -45,6 +45,7 @@ void read_frame(const Value& document, ProcessModel& model, yaml::StepReader& re
   for (const auto& [key, value] : document.fields) {
     if (key.text == "process") model.id = reader.text(value);
     if (key.text == "name") model.name = reader.text(value);
+    if (key.text == "description") reader.text(value);
     if (key.text == "version") model.version = reader.text(value);
     if (key.text == "correlation") model.correlation = reader.text(value);
     if (key.text == "exchange") model.scope_exchange = reader.text(value);

@@ -36,7 +36,7 @@ std::string hint(std::string_view word, const std::vector<std::string>& known) {
 
 const Value* field(const Value& map, std::string_view key) {
   for (const auto& [name, value] : map.fields)
-    if (name.text == key) return &value;
+    if (name.tidy && name.text == key) return &value;
   return nullptr;
 }
 
@@ -64,7 +64,7 @@ void StepReader::error(const Location& at, const char* id, const std::string& me
 bool StepReader::known_keys(const Value& map, std::initializer_list<std::string_view> keys) {
   bool known = true;
   for (const auto& [key, value] : map.fields) {
-    if (std::find(keys.begin(), keys.end(), key.text) != keys.end()) continue;
+    if (key.tidy && std::find(keys.begin(), keys.end(), key.text) != keys.end()) continue;
     known = false;
     const std::vector<std::string> list{keys.begin(), keys.end()};
     std::string all;
@@ -119,8 +119,9 @@ OpenFlows StepReader::step(const Value& step, OpenFlows before) {
     error(step.at, "not-a-step", "a step is wanted here: the type of an event, or a block such as `one of:`");
     return before;
   }
+  if (const Value* type = field(step, "step")) return block("step", step, *type, std::move(before));
   for (const auto& [key, value] : step.fields)
-    if (std::find(block_keys.begin(), block_keys.end(), key.text) != block_keys.end())
+    if (key.tidy && std::find(block_keys.begin(), block_keys.end(), key.text) != block_keys.end())
       return block(key.text, step, value, std::move(before));
   const auto& [key, value] = step.fields.front();
   const std::vector<std::string> blocks{block_keys.begin(), block_keys.end()};
@@ -136,6 +137,8 @@ OpenFlows StepReader::step(const Value& step, OpenFlows before) {
               ", and as a step it would have options such as `by:`");
     return before;
   }
+  if (!known_keys(value, {"by", "within", "undo", "name", "id", "events", "starts", "optional", "expected"}))
+    return before;
   return activity(key.text, key, value.is_map() ? &value : nullptr, std::move(before));
 }
 
@@ -183,9 +186,6 @@ OpenFlows StepReader::activity(const std::string& type, const Value& at, const V
 }
 
 void StepReader::options(NodeIndex node, const Value& given) {
-  if (!field(given, "step") &&
-      !known_keys(given, {"by", "within", "undo", "name", "id", "events", "starts", "optional", "expected"}))
-    return;
   std::string own_id;
   for (const auto& [key, value] : given.fields) {
     if (key.text == "by") builder_.node(node).publishers = texts(value);
@@ -230,7 +230,9 @@ void StepReader::compensation(NodeIndex node, const Value& undo) {
   const Value* type = &undo;
   if (undo.is_map() && undo.fields.size() == 1) {
     type = &undo.fields[0].key;
-    given = undo.fields[0].value.is_map() ? &undo.fields[0].value : nullptr;
+    given = &undo.fields[0].value;
+    if (!given->is_map() && !given->is_null())
+      error(given->at, "not-a-map", "options such as `by:` are wanted here, or nothing");
   }
   const std::string name = text(*type);
   if (name.empty()) return;

@@ -31,6 +31,7 @@ class Builder : public YAML::EventHandler {
                          std::to_string(longest_text) + ": shorten it"}};
     Value scalar = value(mark, Value::Kind::text);
     scalar.text = one_line(text);
+    scalar.tidy = scalar.text == text;
     add(std::move(scalar));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {

@@ -16,7 +16,8 @@ struct Value {
   enum class Kind { null, text, list, map };
 
   Kind kind = Kind::null;
-  std::string text;
+  std::string text;  // on one line
+  bool tidy = true;  // it stood so in the file; a key word that does not is none
   Location at;
   std::vector<Value> items;
   std::vector<Field> fields;
