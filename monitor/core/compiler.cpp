@@ -6,7 +6,8 @@
 
 namespace laban::monitor {
 
-static constexpr std::size_t most_branches = 10;  // of an inclusive split whose subsets are all tried
+static constexpr std::size_t most_branches = 10;    // of an inclusive split whose subsets are all tried
+static constexpr std::size_t most_subsets = 8'192;  // of all of them together
 
 Net compile(const ProcessModel& model, std::vector<Finding>& findings) {
   return Compiler(model, findings).compile();
@@ -21,9 +22,6 @@ Net Compiler::compile() {
   for (NodeIndex node = 0; node < model_.nodes.size(); ++node) add_node(node);
   add_idle_handlers();
   watch_joins();
-  for (const Node& node : model_.nodes)
-    if (node.body != no_index && node.repeats == Repeats::parallel_instances)
-      for (PlaceIndex place : within(node.body)) net_.places[place].many = true;
   net_.initial.resize(net_.places.size(), 0);
   return std::move(net_);
 }
@@ -40,6 +38,22 @@ void Compiler::connect() {
   for (NodeIndex node = 0; node < count; ++node)
     if (model_.nodes[node].for_compensation && model_.nodes[node].compensates != no_index)
       handler_[model_.nodes[node].compensates] = node;
+  for (const Scope& scope : model_.scopes) parent_.push_back(scope.parent);
+  find_undoing();
+  join_scopes();
+}
+
+// An event sub-process that a compensation begins undoes the sub-process in which it stands, once that is done.
+void Compiler::find_undoing() {
+  for (const Node& start : model_.nodes) {
+    const NodeIndex inner = model_.scopes[start.scope].owner;
+    if (start.kind != NodeKind::start_event || start.event != EventKind::compensation || inner == no_index ||
+        model_.nodes[inner].kind != NodeKind::event_sub_process || model_.nodes[inner].scope == 0)
+      continue;
+    const NodeIndex undone = model_.scopes[model_.nodes[inner].scope].owner;
+    handler_[undone] = inner;
+    parent_[start.scope] = model_.nodes[undone].scope;
+  }
 }
 
 void Compiler::add_steps() {
@@ -114,10 +128,13 @@ void Compiler::add_places() {
   has_idle_handler_.resize(count, true);
   active_.resize(model_.scopes.size(), no_index);
   interrupted_.resize(model_.scopes.size(), no_index);
+  instance_.resize(model_.scopes.size(), no_index);
   for (NodeIndex node = 0; node < count; ++node) {
     const Node& drawn = model_.nodes[node];
     if (!joins(node)) node_in_[node] = add_place(drawn.id, drawn.scope, node);
     if (drawn.body != no_index) active_[drawn.body] = add_place(drawn.id + " active", drawn.scope, node);
+    if (drawn.body != no_index && drawn.repeats == Repeats::parallel_instances)
+      instance_[drawn.body] = add_place(drawn.id + " instance", drawn.body, node);
     if (handler_[node] != no_index) done_[node] = add_mark(drawn.id + " done");
     if (!drawn.start_type.empty() && step_[node] != no_index)
       begun_[node] = add_place(drawn.id + " begun", drawn.scope, node);
@@ -167,21 +184,24 @@ Compiler::Places Compiler::within(ScopeIndex scope) const {
 }
 
 bool Compiler::is_within(ScopeIndex scope, ScopeIndex outer) const {
-  for (; scope != no_index; scope = model_.scopes[scope].parent)
+  for (; scope != no_index; scope = parent_[scope])
     if (scope == outer) return true;
   return false;
 }
 
-std::vector<Compiler::Places> Compiler::subsets(const Places& places) {
+// Of too many to try them all, one alone or all of them.
+std::vector<Compiler::Places> Compiler::subsets(NodeIndex index, const Places& places) {
   std::vector<Places> result;
-  if (places.size() > most_branches) {
-    net_.approximate = true;
+  if (places.size() > most_branches || subsets_ + (std::size_t{1} << places.size()) > most_subsets) {
+    const Node& node = model_.nodes[index];
+    if (told_.insert(index).second)
+      simplified(index, "'" + (node.name.empty() ? node.id : node.name) + "': of its " + std::to_string(places.size()) +
+                            " flows one alone or all are followed, not some");
     for (PlaceIndex place : places) result.push_back({place});
-    for (std::size_t i = 0; i < places.size(); ++i)
-      for (std::size_t j = i + 1; j < places.size(); ++j) result.push_back({places[i], places[j]});
     result.push_back(places);
     return result;
   }
+  subsets_ += std::size_t{1} << places.size();
   for (std::size_t bits = 1; bits < (std::size_t{1} << places.size()); ++bits) {
     Places chosen;
     for (std::size_t i = 0; i < places.size(); ++i)
@@ -197,7 +217,8 @@ std::vector<Compiler::Places> Compiler::splits(NodeIndex index) {
   Places always, chosen;
   PlaceIndex otherwise = no_index;
   const bool inclusive = node.kind == NodeKind::inclusive_gateway || node.kind == NodeKind::complex_gateway;
-  const bool exclusive = node.kind == NodeKind::exclusive_gateway || node.kind == NodeKind::event_gateway;
+  const bool exclusive =
+      node.kind == NodeKind::exclusive_gateway || (node.kind == NodeKind::event_gateway && !node.all_of);
   bool conditional = false;
   for (std::uint32_t flow : out_[index]) conditional |= model_.flows[flow].conditional && is_activity(index);
   for (std::uint32_t flow : out_[index]) {
@@ -213,7 +234,7 @@ std::vector<Compiler::Places> Compiler::splits(NodeIndex index) {
   if (exclusive) {
     for (PlaceIndex place : chosen) result.push_back({place});
   } else if (!chosen.empty()) {
-    result = subsets(chosen);
+    result = subsets(index, chosen);
     for (Places& put : result) put.insert(put.end(), always.begin(), always.end());
     if (otherwise != no_index) {
       Places put = always;
@@ -227,6 +248,7 @@ std::vector<Compiler::Places> Compiler::splits(NodeIndex index) {
     result.push_back(always);
   }
   if (result.empty()) result.emplace_back();
+  if (out_[index].empty() && joined_[node.scope]) result = {{active_[node.scope]}};
   return result;
 }
 
@@ -316,7 +338,7 @@ void Compiler::add_gateway(NodeIndex index) {
     return add_each(index, transition, puts);
   }
   if (node.kind == NodeKind::complex_gateway) {
-    for (const Places& some : subsets(incoming)) {
+    for (const Places& some : subsets(index, incoming)) {
       transition.take = some;
       add_each(index, transition, puts);
     }

@@ -6,8 +6,6 @@
 
 namespace laban::monitor {
 
-static constexpr unsigned instances_at_once = 4;  // of a sub-process with parallel instances
-
 // The ways to begin a scope, each with the nodes that get a token.
 std::vector<std::vector<NodeIndex>> Compiler::beginnings(ScopeIndex scope, const std::string* participant) const {
   std::vector<std::vector<NodeIndex>> ways;
@@ -73,35 +71,46 @@ void Compiler::add_begin(const std::string& participant) {
   }
 }
 
+// All parallel instances begin together; one that has not done anything yet need not be told from one that is not there.
+void Compiler::add_instances(NodeIndex index, const std::vector<std::vector<NodeIndex>>& ways) {
+  const Node& node = model_.nodes[index];
+  if (!instances_keep_apart(node.body))
+    simplified(index, "'" + node.name + "': what its instances do at a time is not told apart");
+  const PlaceIndex instance = instance_[node.body];
+  Transition further;
+  further.need = {active_[node.body]};
+  further.empty = further.put = {instance};
+  further.further = true;
+  add_silent(further, index);
+  for (const auto& way : ways) {
+    Transition begin;
+    begin.take = {instance};
+    for (NodeIndex first : way) begin.put.push_back(node_in_[first]);
+    add_silent(begin, index);
+  }
+}
+
 void Compiler::add_body(NodeIndex index) {
   const Node& node = model_.nodes[index];
   const PlaceIndex in = node_in_[index], active = active_[node.body];
-  const bool at_once = node.repeats == Repeats::parallel_instances;
-  PlaceIndex spare = no_index;
-  if (at_once) {
-    spare = add_mark(node.id + " further instances");
-    net_.places[spare].saturates = false;
-    simplified(index, "'" + node.name + "': at most " + std::to_string(instances_at_once) +
-                          " instances of its content are told apart at a time");
-  }
   auto ways = beginnings(node.body, nullptr);
   if (ways.empty()) ways.emplace_back();
+  const bool at_once = node.repeats == Repeats::parallel_instances;
+  if (at_once) {
+    add_instances(index, ways);
+    ways.resize(1);
+  }
   for (const auto& way : ways) {
     Transition enter;
     enter.take = {in};
-    enter.put = {active};
-    for (NodeIndex first : way) enter.put.push_back(node_in_[first]);
+    if (!joined_[node.body]) enter.put = {active};
+    if (at_once)
+      enter.put.push_back(instance_[node.body]);
+    else
+      for (NodeIndex first : way) enter.put.push_back(node_in_[first]);
     if (!node.start_type.empty() && step_[index] != no_index) {
       enter.begins = true;
       enter.step = step_[index];
-    }
-    if (at_once) {
-      Transition further;
-      further.take = {spare};
-      further.need = {active};
-      for (NodeIndex first : way) further.put.push_back(node_in_[first]);
-      add_silent(further, index);
-      enter.put.insert(enter.put.end(), instances_at_once - 1, spare);
     }
     enter.node = index;
     net_.transitions.push_back(enter);
@@ -112,13 +121,15 @@ void Compiler::add_body(NodeIndex index) {
   }
   Transition complete;
   complete.take = {active};
+  if (joined_[node.body]) return add_rounds(index, complete, in);
   complete.empty = within(node.body);
-  if (at_once) complete.clear.push_back(spare);
   if (interrupted_[node.body] != no_index) complete.clear.push_back(interrupted_[node.body]);
-  add_rounds(index, complete, in);
+  if (at_once)
+    add_each(index, complete, splits(index));
+  else
+    add_rounds(index, complete, in);
   Places cleared = within(node.body);
   cleared.push_back(active);
-  if (at_once) cleared.push_back(spare);
   if (interrupted_[node.body] != no_index) cleared.push_back(interrupted_[node.body]);
   add_boundaries(index, active, cleared);
 }
@@ -218,10 +229,7 @@ void Compiler::add_event_sub_process(NodeIndex index) {
       add_each(start, transition, splits(start));
       if (thrown_explicitly(start, node.scope)) continue;
     }
-    if (event.event == EventKind::compensation) {
-      simplified(index, "'" + node.name + "': a compensation event sub-process is not followed");
-      continue;
-    }
+    if (event.event == EventKind::compensation) continue;  // see add_undo()
     add_each(start, trigger(index, start), splits(start));
   }
   Transition complete;
@@ -280,7 +288,7 @@ Transition Compiler::catching(NodeIndex thrower, NodeIndex catcher, ScopeIndex s
 
 // Finds who catches an error or escalation, from the inside out.
 bool Compiler::add_catchers(NodeIndex thrower, bool goes_on) {
-  for (ScopeIndex scope = model_.nodes[thrower].scope; scope != no_index; scope = model_.scopes[scope].parent) {
+  for (ScopeIndex scope = model_.nodes[thrower].scope; scope != no_index; scope = parent_[scope]) {
     std::vector<NodeIndex> catchers;
     for (NodeIndex catcher = 0; catcher < model_.nodes.size(); ++catcher) {
       const Node& node = model_.nodes[catcher];
@@ -328,42 +336,86 @@ void Compiler::add_end(NodeIndex index) {
   add_each(index, end, splits(index));
 }
 
+// Where a token goes on from a link event that throws.
+std::vector<NodeIndex> Compiler::link_targets(NodeIndex thrower) const {
+  const Node& node = model_.nodes[thrower];
+  std::vector<NodeIndex> targets;
+  if (node.kind != NodeKind::throw_event || node.event != EventKind::link || !out_[thrower].empty()) return targets;
+  for (NodeIndex catcher = 0; catcher < model_.nodes.size(); ++catcher) {
+    const Node& other = model_.nodes[catcher];
+    if (other.kind == NodeKind::catch_event && other.event == EventKind::link && other.link == node.link &&
+        other.scope == node.scope)
+      targets.push_back(catcher);
+  }
+  return targets;
+}
+
 void Compiler::add_throw(NodeIndex index) {
   const Node& node = model_.nodes[index];
   if (node.event == EventKind::compensation) return add_compensation(index);
   if (node.event == EventKind::escalation && add_catchers(index, true)) return;
   Transition transition;
   transition.take = {node_in_[index]};
-  if (node.event == EventKind::link && out_[index].empty()) {
+  if (node.event == EventKind::link) {
     std::vector<Places> puts;
-    for (NodeIndex catcher = 0; catcher < model_.nodes.size(); ++catcher) {
-      const Node& other = model_.nodes[catcher];
-      if (other.kind == NodeKind::catch_event && other.event == EventKind::link && other.link == node.link &&
-          other.scope == node.scope)
-        puts.push_back({node_in_[catcher]});
-    }
+    for (NodeIndex catcher : link_targets(index)) puts.push_back({node_in_[catcher]});
     if (!puts.empty()) return add_each(index, transition, puts);
   }
   add_each(index, transition, splits(index));
 }
 
-// The marks of the done activities that a compensation event undoes.
-Compiler::Places Compiler::targets(NodeIndex thrower) const {
+// Undoing a sub-process undoes what was done in it, unless it says how it is undone itself.
+std::vector<NodeIndex> Compiler::targets(NodeIndex thrower) const {
   const Node& node = model_.nodes[thrower];
   ScopeIndex scope = node.scope;
   const NodeIndex owner = model_.scopes[scope].owner;
   if (owner != no_index && model_.nodes[owner].kind == NodeKind::event_sub_process) scope = model_.nodes[owner].scope;
-  Places marks;
-  for (NodeIndex done = 0; done < model_.nodes.size(); ++done) {
-    if (done_[done] == no_index) continue;
-    const bool inside =
-        node.compensates == no_index
-            ? is_within(model_.nodes[done].scope, scope)
-            : done == node.compensates || (model_.nodes[node.compensates].body != no_index &&
-                                           is_within(model_.nodes[done].scope, model_.nodes[node.compensates].body));
-    if (inside) marks.push_back(done_[done]);
+  if (node.compensates != no_index) {
+    if (done_[node.compensates] != no_index) return {node.compensates};
+    if (model_.nodes[node.compensates].body == no_index) return {};
+    scope = model_.nodes[node.compensates].body;
   }
-  return marks;
+  std::vector<NodeIndex> found;
+  for (NodeIndex done = 0; done < model_.nodes.size(); ++done) {
+    if (done_[done] == no_index || !is_within(model_.nodes[done].scope, scope)) continue;
+    bool itself = true;
+    for (ScopeIndex inner = model_.nodes[done].scope; inner != scope && inner != no_index; inner = parent_[inner])
+      itself = itself && done_[model_.scopes[inner].owner] == no_index;
+    if (itself) found.push_back(done);
+  }
+  return found;
+}
+
+// What undoes `done` happens, or where nothing in the model asks for it `may` happen.
+void Compiler::add_undo(NodeIndex done, Transition undo, bool may) {
+  const NodeIndex handler = handler_[done];
+  const Node& node = model_.nodes[handler];
+  undo.take.push_back(done_[done]);
+  has_idle_handler_[done] = false;
+  if (node.kind != NodeKind::event_sub_process) {
+    if (!may) return add(handler, undo);
+    if (step_[handler] == no_index) return;
+    undo.step = step_[handler];
+    undo.node = handler;
+    net_.steps[undo.step].required = false;
+    net_.transitions.push_back(std::move(undo));
+    return;
+  }
+  undo.put.push_back(active_[node.body]);
+  for (NodeIndex start = 0; start < model_.nodes.size(); ++start)
+    if (model_.nodes[start].scope == node.body && model_.nodes[start].event == EventKind::compensation &&
+        model_.nodes[start].kind == NodeKind::start_event)
+      add_each(start, undo, splits(start));
+  for (NodeIndex inner = 0; may && inner < model_.nodes.size(); ++inner)
+    if (step_[inner] != no_index && is_within(model_.nodes[inner].scope, node.body))
+      net_.steps[step_[inner]].required = false;
+}
+
+// Nothing of it is left to be undone, and nothing is being undone.
+void Compiler::await_undone(NodeIndex done, Places& empty) const {
+  empty.push_back(done_[done]);
+  const Node& handler = model_.nodes[handler_[done]];
+  if (handler.kind == NodeKind::event_sub_process) empty.push_back(active_[handler.body]);
 }
 
 // A compensation event waits until all that was done in its reach is undone.
@@ -372,18 +424,14 @@ void Compiler::add_compensation(NodeIndex index) {
   Transition begin;
   begin.take = {node_in_[index]};
   add_each(index, begin, {{undoing}});
-  const Places marks = targets(index);
-  for (NodeIndex done = 0; done < model_.nodes.size(); ++done) {
-    if (done_[done] == no_index || std::find(marks.begin(), marks.end(), done_[done]) == marks.end()) continue;
-    Transition undo;
-    undo.need = {undoing};
-    undo.take = {done_[done]};
-    add(handler_[done], undo);
-    has_idle_handler_[done] = false;
-  }
   Transition finish;
   finish.take = {undoing};
-  finish.empty = marks;
+  for (NodeIndex done : targets(index)) {
+    Transition undo;
+    undo.need = {undoing};
+    add_undo(done, undo, false);
+    await_undone(done, finish.empty);
+  }
   if (model_.nodes[index].kind == NodeKind::end_event && model_.nodes[index].outcome != Outcome::completed &&
       model_.nodes[index].scope == 0) {
     PlaceIndex& mark = model_.nodes[index].outcome == Outcome::failed ? failed_ : compensated_;
@@ -410,19 +458,15 @@ void Compiler::add_cancel(NodeIndex index) {
   const NodeIndex owner = model_.scopes[scope].owner;
   begin.clear = within(scope);
   add_each(index, begin, {{pending_[index]}});
-  Places marks;
+  Transition leave;
+  leave.take = {pending_[index]};
   for (NodeIndex done = 0; done < model_.nodes.size(); ++done) {
     if (done_[done] == no_index || !is_within(model_.nodes[done].scope, scope)) continue;
     Transition undo;
     undo.need = {pending_[index]};
-    undo.take = {done_[done]};
-    add(handler_[done], undo);
-    marks.push_back(done_[done]);
-    has_idle_handler_[done] = false;
+    add_undo(done, undo, false);
+    await_undone(done, leave.empty);
   }
-  Transition leave;
-  leave.take = {pending_[index]};
-  leave.empty = marks;
   leave.clear = {active_[scope]};
   std::vector<Places> puts;
   for (NodeIndex boundary = 0; boundary < model_.nodes.size(); ++boundary)
@@ -438,15 +482,8 @@ void Compiler::add_cancel(NodeIndex index) {
 
 // Handlers that nothing in the model calls: they may show once their activity was done.
 void Compiler::add_idle_handlers() {
-  for (NodeIndex done = 0; done < model_.nodes.size(); ++done) {
-    if (done_[done] == no_index || !has_idle_handler_[done] || step_[handler_[done]] == no_index) continue;
-    Transition undo;
-    undo.take = {done_[done]};
-    undo.step = step_[handler_[done]];
-    undo.node = handler_[done];
-    net_.transitions.push_back(undo);
-    net_.steps[undo.step].required = false;
-  }
+  for (NodeIndex done = 0; done < model_.nodes.size(); ++done)
+    if (done_[done] != no_index && has_idle_handler_[done]) add_undo(done, {}, true);
 }
 
 }  // namespace laban::monitor

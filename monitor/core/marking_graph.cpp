@@ -5,6 +5,8 @@
 
 namespace laban::monitor {
 
+static constexpr char most_bodies = 3;
+
 MarkingGraph::MarkingGraph(const Net& net, std::uint32_t searched_markings) : net_(net), limit_(searched_markings) {
   in_set_.resize(net.transitions.size(), 0);
   wire_places();
@@ -26,6 +28,7 @@ void MarkingGraph::wire_places() {
       visible_.push_back(t);
       continue;
     }
+    if (transition.further && bodies_ < most_bodies) ++bodies_;
     std::vector<PlaceIndex> taken, given;
     add_unique(taken, transition.take);
     add_unique(taken, transition.any_of);
@@ -184,13 +187,18 @@ void MarkingGraph::give_up() {
 }
 
 void MarkingGraph::search(const Marking& from, TransitionIndex goal, std::vector<Move>& found) {
-  absl::flat_hash_set<Marking, BytesHash, BytesEqual> seen{from};
-  std::vector<Marking> open{from};
+  // The last byte counts the instances that began on the way: one that shows nothing need not have begun, so that before
+  // a visible step one for each body does, and none where an instance that is there can take the step.
+  absl::flat_hash_set<Marking, BytesHash, BytesEqual> seen{from + char{0}};
+  std::vector<Marking> open{from + char{0}};
   Marking after;
   while (!open.empty()) {
-    const Marking here = std::move(open.back());
+    Marking here = std::move(open.back());
     open.pop_back();
-    if (can_fire(net_, net_.transitions[goal], here)) {
+    const char begun = here.back();
+    here.pop_back();
+    const bool there = can_fire(net_, net_.transitions[goal], here);
+    if (there) {
       if (fire(net_, net_.transitions[goal], here, after))
         found.push_back({goal, intern(after)});
       else
@@ -201,12 +209,15 @@ void MarkingGraph::search(const Marking& from, TransitionIndex goal, std::vector
     close_set(here);
     for (TransitionIndex t : set_) {
       const Transition& transition = net_.transitions[t];
-      if (transition.step != no_index || !can_fire(net_, transition, here)) continue;
+      if (transition.step != no_index || (transition.further && (there || begun >= bodies_))) continue;
+      if (!can_fire(net_, transition, here)) continue;
       if (!fire(net_, transition, here, after) || seen.size() >= limit_) {
         give_up();
         continue;
       }
-      if (seen.insert(after).second && possible(net_.transitions[goal], after)) open.push_back(after);
+      const bool near = possible(net_.transitions[goal], after);
+      after.push_back(static_cast<char>(begun + (transition.further ? 1 : 0)));
+      if (seen.insert(after).second && near) open.push_back(after);
     }
   }
 }
@@ -279,7 +290,8 @@ MarkingGraph::Ending MarkingGraph::search_end(const Marking& from) {
     if (!aim_at_end(here)) continue;
     close_set(here);
     for (TransitionIndex t : set_) {
-      if (net_.transitions[t].step != no_index || !can_fire(net_, net_.transitions[t], here)) continue;
+      if (net_.transitions[t].step != no_index || net_.transitions[t].further) continue;
+      if (!can_fire(net_, net_.transitions[t], here)) continue;
       if (!fire(net_, net_.transitions[t], here, after) || seen.size() >= limit_) {
         give_up();
         continue;

@@ -77,6 +77,7 @@ class MarkingGraph {
   const Net& net_;
   std::uint32_t limit_;
   bool truncated_ = false;
+  char bodies_ = 0;  // that many instances share
   std::vector<Wiring> wiring_;
   std::vector<std::vector<TransitionIndex>> producers_, consumers_;  // silent ones, of each place
   std::vector<std::vector<std::uint64_t>> sources_;  // of each place: from where silent steps lead to it

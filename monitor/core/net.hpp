@@ -42,6 +42,7 @@ struct Transition {
   std::uint32_t join = no_index;   // which inclusive join decides whether it may fire yet
   StepIndex step = no_index;       // silent without
   bool begins = false;             // the beginning of a step that shows twice
+  bool further = false;            // one more instance of a body that runs many times at once; soundness looks at one
   NodeIndex node = no_index;
 };
 
@@ -59,7 +60,6 @@ struct Place {
   std::string name;
   bool counts = true;         // false: bookkeeping that may be left over at a proper end
   bool saturates = false;     // holds one token at most, further ones vanish
-  bool many = false;          // more than one token is meant: several instances of a sub-process at a time
   NodeIndex node = no_index;  // where its tokens stand
   std::uint8_t outcome = 0;   // 1 + Outcome, for the mark that an end event leaves
 };

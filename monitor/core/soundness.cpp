@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <deque>
-#include <set>
 
+#include "monitor/core/flaw_writer.hpp"
 #include "monitor/core/hash.hpp"
 
 namespace laban::monitor {
@@ -16,7 +16,7 @@ namespace {
 class Explorer {
  public:
   Explorer(const Net& net, const ProcessModel* model, const SoundnessLimits& limits)
-      : net_(net), model_(model), limits_(limits), fired_(net.transitions.size(), false) {}
+      : net_(net), model_(model), limits_(limits), flaws_(net, model, report_), fired_(net.transitions.size(), false) {}
 
   SoundnessReport run();
 
@@ -31,25 +31,23 @@ class Explorer {
 
   std::uint32_t add(const Marking& marking, std::uint32_t from, TransitionIndex by);
   void look_at(std::uint32_t index);
+  const std::vector<TransitionIndex>& candidates(const Marking& marking);
   void look_for_surplus(std::uint32_t index);
   void find_deadlocks_and_livelocks();
-  void find_dead_steps();
-  void find_uncompensated();
   std::vector<bool> can_reach(const std::vector<std::uint32_t>& targets) const;
-  void report(Flaw flaw, std::uint32_t at, const std::string& what, NodeIndex node);
-  std::vector<std::string> path_to(std::uint32_t index) const;
-  std::string standing(const Marking& marking, NodeIndex& node) const;
-  std::string name_of(NodeIndex node) const;
+  FlawWriter::Run run_to(std::uint32_t index) const;
 
   const Net& net_;
   const ProcessModel* model_;
   const SoundnessLimits limits_;
   SoundnessReport report_;
+  FlawWriter flaws_;
   std::deque<Marking> store_;
   absl::flat_hash_map<std::string_view, std::uint32_t, BytesHash, BytesEqual> ids_;
   std::vector<Seen> seen_;
+  std::vector<std::vector<TransitionIndex>> takers_;  // of each place
+  std::vector<TransitionIndex> without_tokens_, candidates_;
   std::vector<bool> fired_;
-  std::set<Flaw> found_;
   bool cut_ = false;
 };
 
@@ -70,80 +68,43 @@ std::uint32_t Explorer::add(const Marking& marking, std::uint32_t from, Transiti
   return index;
 }
 
-std::string Explorer::name_of(NodeIndex node) const {
-  if (model_ == nullptr || node >= model_->nodes.size()) return {};
-  const Node& drawn = model_->nodes[node];
-  return drawn.name.empty() ? drawn.id : drawn.name;
-}
-
-std::vector<std::string> Explorer::path_to(std::uint32_t index) const {
-  std::vector<std::string> path;
-  for (; index != no_index && seen_[index].by != no_index; index = seen_[index].from) {
-    const Transition& transition = net_.transitions[seen_[index].by];
-    if (transition.step != no_index) {
-      path.push_back(net_.steps[transition.step].name);
-    } else if (model_ != nullptr && transition.node != no_index &&
-               model_->nodes[transition.node].kind <= NodeKind::call_activity) {
-      path.push_back(name_of(transition.node));
-    }
-  }
-  std::reverse(path.begin(), path.end());
-  return path;
-}
-
-void Explorer::report(Flaw flaw, std::uint32_t at, const std::string& what, NodeIndex node) {
-  SoundnessProblem problem;
-  problem.flaw = flaw;
-  problem.message = what;
-  if (at != no_index) problem.path = path_to(at);
-  problem.node = node;
-  report_.problems.push_back(std::move(problem));
-}
-
-// Where tokens are, in words; the first place's node.
-std::string Explorer::standing(const Marking& marking, NodeIndex& node) const {
-  std::string text;
-  std::size_t named = 0;
-  for (PlaceIndex place = 0; place < marking.size(); ++place) {
-    if (marking[place] == 0 || !net_.places[place].counts) continue;
-    if (node == no_index) node = net_.places[place].node;
-    if (++named > 3) continue;
-    const std::string name =
-        net_.places[place].node == no_index ? net_.places[place].name : name_of(net_.places[place].node);
-    text += (text.empty() ? "'" : ", '") + name + "'";
-  }
-  if (named > 3) text += " and " + std::to_string(named - 3) + " more";
-  return text;
+FlawWriter::Run Explorer::run_to(std::uint32_t index) const {
+  FlawWriter::Run run;
+  for (; index != no_index && seen_[index].by != no_index; index = seen_[index].from) run.push_back(seen_[index].by);
+  std::reverse(run.begin(), run.end());
+  return run;
 }
 
 // More than one token on a place, or more tokens than an end has.
 void Explorer::look_for_surplus(std::uint32_t index) {
   const Marking& marking = *seen_[index].marking;
-  if (model_ != nullptr && !found_.contains(Flaw::unsynchronised)) {
+  if (model_ != nullptr && !flaws_.found(Flaw::unsynchronised)) {
     for (PlaceIndex place = 0; place < marking.size(); ++place) {
-      const Place& one = net_.places[place];
-      if (static_cast<unsigned char>(marking[place]) < 2 || !one.counts || one.many) continue;
-      found_.insert(Flaw::unsynchronised);
-      report(Flaw::unsynchronised, index,
-             "lack of synchronisation: '" + (one.node == no_index ? one.name : name_of(one.node)) +
-                 "' can be reached a second time before the first is through",
-             one.node);
+      if (static_cast<unsigned char>(marking[place]) < 2 || !net_.places[place].counts) continue;
+      flaws_.unsynchronised(run_to(index), place);
       break;
     }
   }
-  if (found_.contains(Flaw::improper_completion)) return;
+  if (flaws_.found(Flaw::improper_completion)) return;
   for (const Marking& final : net_.finals) {
     bool covers = true;
     for (PlaceIndex place = 0; place < marking.size() && covers; ++place)
       covers = static_cast<unsigned char>(marking[place]) >= static_cast<unsigned char>(final[place]);
     if (!covers || marking == final) continue;
     if (std::find(net_.finals.begin(), net_.finals.end(), marking) != net_.finals.end()) continue;
-    NodeIndex node = no_index;
-    found_.insert(Flaw::improper_completion);
-    report(Flaw::improper_completion, index,
-           "improper completion: the end is reached with tokens left over at " + standing(marking, node), node);
+    flaws_.improper_completion(run_to(index), marking);
     return;
   }
+}
+
+// Transitions that a token is there for, in their order.
+const std::vector<TransitionIndex>& Explorer::candidates(const Marking& marking) {
+  candidates_ = without_tokens_;
+  for (PlaceIndex place = 0; place < marking.size(); ++place)
+    if (marking[place] != 0) candidates_.insert(candidates_.end(), takers_[place].begin(), takers_[place].end());
+  std::sort(candidates_.begin(), candidates_.end());
+  candidates_.erase(std::unique(candidates_.begin(), candidates_.end()), candidates_.end());
+  return candidates_;
 }
 
 void Explorer::look_at(std::uint32_t index) {
@@ -151,14 +112,12 @@ void Explorer::look_at(std::uint32_t index) {
   seen_[index].final = is_final(net_, here);
   look_for_surplus(index);
   Marking after;
-  for (TransitionIndex t = 0; t < net_.transitions.size(); ++t) {
-    if (!can_fire(net_, net_.transitions[t], here)) continue;
+  for (TransitionIndex t : candidates(here)) {
+    if (net_.transitions[t].further || !can_fire(net_, net_.transitions[t], here)) continue;
     fired_[t] = true;
     if (!fire(net_, net_.transitions[t], here, after)) {
       cut_ = true;
-      if (found_.insert(Flaw::unsynchronised).second)
-        report(Flaw::unsynchronised, index, "lack of synchronisation: tokens pile up without end",
-               net_.transitions[t].node);
+      if (!flaws_.found(Flaw::unsynchronised)) flaws_.piles_up(run_to(index), t);
       continue;
     }
     const std::uint32_t next = add(after, index, t);
@@ -190,69 +149,34 @@ void Explorer::find_deadlocks_and_livelocks() {
     else if (seen_[index].next.empty() && !cut_)
       stuck.push_back(index);
   }
-  for (std::uint32_t index : stuck) {
-    NodeIndex node = no_index;
-    const std::string where = standing(*seen_[index].marking, node);
-    if (!net_.finals.empty() && found_.contains(Flaw::improper_completion)) continue;
-    report(
-        Flaw::deadlock, index,
-        where.empty() ? "deadlock: it cannot begin" : "deadlock: nothing can happen any more, and it waits at " + where,
-        node);
-    break;
-  }
-  if (cut_) return;
-  auto good = can_reach(finals);
-  const auto lost = can_reach(stuck);
+  const bool improper = flaws_.found(Flaw::improper_completion);
+  if (!stuck.empty() && !improper) flaws_.deadlock(run_to(stuck.front()), *seen_[stuck.front()].marking);
+  if (cut_ || improper) return;
+  const auto good = can_reach(finals), lost = can_reach(stuck);
   for (std::uint32_t index = 0; index < seen_.size(); ++index) {
     if (good[index] || lost[index]) continue;
-    if (found_.contains(Flaw::improper_completion)) return;
-    NodeIndex node = no_index;
-    const std::string where = standing(*seen_[index].marking, node);
-    report(Flaw::livelock, index, "livelock: from " + where + " on no end can be reached", node);
-    return;
-  }
-}
-
-void Explorer::find_dead_steps() {
-  std::vector<bool> alive(net_.steps.size(), false), known(net_.steps.size(), false);
-  for (TransitionIndex t = 0; t < net_.transitions.size(); ++t) {
-    const StepIndex step = net_.transitions[t].step;
-    if (step == no_index) continue;
-    known[step] = true;
-    if (fired_[t]) alive[step] = true;
-  }
-  for (StepIndex step = 0; step < net_.steps.size(); ++step)
-    if (!alive[step] && (known[step] || net_.steps[step].required))
-      report(Flaw::dead_step, no_index, "dead step: '" + net_.steps[step].name + "' can never happen",
-             net_.steps[step].node);
-}
-
-void Explorer::find_uncompensated() {
-  if (model_ == nullptr) return;
-  const auto has_handler = [&](NodeIndex node) {
-    return std::any_of(model_->nodes.begin(), model_->nodes.end(), [&](const Node& other) {
-      return other.compensates == node && other.event != EventKind::compensation;
-    });
-  };
-  for (NodeIndex index = 0; index < model_->nodes.size(); ++index) {
-    const Node& node = model_->nodes[index];
-    if (node.event != EventKind::compensation) continue;
-    const NodeIndex undone = node.kind == NodeKind::boundary_event ? node.attached_to : node.compensates;
-    if (undone == no_index || has_handler(undone) || model_->nodes[undone].body != no_index) continue;
-    report(
-        Flaw::uncompensated, no_index,
-        "'" + name_of(undone) + "' is to be undone, and nothing says how: join its compensation event and an activity",
-        index);
+    return flaws_.livelock(run_to(index), *seen_[index].marking);
   }
 }
 
 SoundnessReport Explorer::run() {
+  takers_.resize(net_.places.size());
+  for (TransitionIndex t = 0; t < net_.transitions.size(); ++t) {
+    const Transition& transition = net_.transitions[t];
+    if (!transition.take.empty()) {
+      takers_[transition.take.front()].push_back(t);
+    } else if (!transition.any_of.empty()) {
+      for (PlaceIndex place : transition.any_of) takers_[place].push_back(t);
+    } else {
+      without_tokens_.push_back(t);
+    }
+  }
   add(net_.initial, no_index, no_index);
   for (std::uint32_t index = 0; index < seen_.size(); ++index) look_at(index);
   report_.markings = static_cast<std::uint32_t>(seen_.size());
   find_deadlocks_and_livelocks();
-  if (!cut_) find_dead_steps();
-  find_uncompensated();
+  if (!cut_) flaws_.dead_steps(fired_);
+  flaws_.uncompensated();
   if (!report_.problems.empty())
     report_.sound = false;
   else if (!cut_)
@@ -280,7 +204,15 @@ const char* id_of(Flaw flaw) {
 
 }  // namespace
 
+// Sets of markings cost more where these are few, and say less where the net is not sound.
 SoundnessReport check_soundness(const Net& net, const ProcessModel* model, const SoundnessLimits& limits) {
+  static constexpr std::uint32_t few = 10'000;
+  SoundnessLimits first = limits;
+  first.markings = std::min(limits.markings, few);
+  SoundnessReport report = Explorer(net, model, first).run();
+  if (report.sound) return report;
+  SoundnessReport by_sets = check_soundness_by_sets(net, model, limits.sets);
+  if (by_sets.sound || limits.markings <= few) return by_sets.sound ? by_sets : report;
   return Explorer(net, model, limits).run();
 }
 

@@ -1,16 +1,19 @@
-// monitor/core/soundness.hpp - whether a process can always end properly, found by looking at all its markings.
+// monitor/core/soundness.hpp - whether a process can always end properly, found by looking at all its markings: one by one
+// while they are few, else as sets.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "monitor/core/marking_sets.hpp"
 #include "monitor/core/net.hpp"
 
 namespace laban::monitor {
 
 struct SoundnessLimits {
-  std::uint32_t markings = 100'000;
+  std::uint32_t markings = 100'000;  // looked at one by one
+  MarkingSetLimits sets;             // ... and where these are not all
 };
 
 enum class Flaw : std::uint8_t {
@@ -24,9 +27,10 @@ enum class Flaw : std::uint8_t {
 
 struct SoundnessProblem {
   Flaw flaw = Flaw::deadlock;
-  std::string message;            // one line: what is wrong and where
-  std::vector<std::string> path;  // steps that lead there; empty for what never happens
-  NodeIndex node = no_index;      // where it shows, in the process model
+  std::string message;               // one line: what is wrong and where
+  std::vector<std::string> path;     // steps that lead there; empty for what never happens
+  std::vector<TransitionIndex> run;  // the same with every silent step of the net
+  NodeIndex node = no_index;         // where it shows, in the process model
 };
 
 struct SoundnessReport {
@@ -38,6 +42,9 @@ struct SoundnessReport {
 // The model gives the names of gateways and the places of the findings; a net from PNML has none.
 SoundnessReport check_soundness(const Net& net, const ProcessModel* model = nullptr,
                                 const SoundnessLimits& limits = {});
+
+// The same by sets of markings alone; not decided where a place of them can hold more than one token and may.
+SoundnessReport check_soundness_by_sets(const Net& net, const ProcessModel* model, const MarkingSetLimits& limits);
 
 // The report as findings: problems as errors, "not decided within N states" as a warning.
 std::vector<Finding> findings_of(const SoundnessReport& report, const ProcessModel* model = nullptr);

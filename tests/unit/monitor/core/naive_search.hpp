@@ -22,6 +22,7 @@ class NaiveSearch {
 
   NaiveVerdict run(const std::vector<std::string>& trace) {
     NaiveVerdict verdict;
+    instances_ = trace.size() + 2;
     std::set<monitor::Marking> here{net_.initial};
     close(here, verdict);
     for (std::size_t i = 0; i < trace.size() && !verdict.too_large; ++i) {
@@ -57,6 +58,12 @@ class NaiveSearch {
     return false;
   }
 
+  static std::size_t tokens(const monitor::Marking& marking) {
+    std::size_t sum = 0;
+    for (const char held : marking) sum += static_cast<unsigned char>(held);
+    return sum;
+  }
+
   void close(std::set<monitor::Marking>& markings, NaiveVerdict& verdict) {
     std::vector<monitor::Marking> open(markings.begin(), markings.end());
     while (!open.empty()) {
@@ -64,6 +71,7 @@ class NaiveSearch {
       open.pop_back();
       for (const auto& transition : net_.transitions) {
         if (transition.step != monitor::no_index || !can_fire(net_, transition, here)) continue;
+        if (transition.further && tokens(here) >= instances_) continue;  // more than the trace has events
         monitor::Marking after;
         if (!fire(net_, transition, here, after) || markings.size() > most_) {
           verdict.too_large = true;
@@ -76,6 +84,7 @@ class NaiveSearch {
 
   const monitor::Net& net_;
   std::size_t most_;
+  std::size_t instances_ = 0;
 };
 
 }  // namespace laban::test

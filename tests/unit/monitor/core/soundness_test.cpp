@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "monitor/core/soundness.hpp"
 #include "tests/support/seed.hpp"
@@ -135,6 +136,7 @@ TEST_CASE("soundness: past the limit it says that it has not decided") {
   for (int i = 0; i < 12; ++i) draw.flow({split, draw.task("t" + std::to_string(i)), join});
   SoundnessLimits limits;
   limits.markings = 100;
+  limits.sets.nodes = 50;
   const auto report = draw.check(limits);
   CHECK_FALSE(report.sound.has_value());
   CHECK(findings_of(report).back().message.find("not decided within 100 states") != std::string::npos);
@@ -152,5 +154,135 @@ TEST_CASE("soundness: block-structured processes are sound") {
     if (!report.problems.empty()) CAPTURE(report.problems.front().message);
     for (const auto& problem : report.problems) MESSAGE(problem.message);
     CHECK(report.sound != false);
+  }
+}
+
+namespace {
+
+// Nodes and flows without a plan: mostly onwards, now and then back.
+ProcessModel wild_process(std::mt19937_64& random) {
+  const auto up_to = [&](std::size_t most) { return static_cast<std::size_t>(random() % (most + 1)); };
+  Draw draw;
+  draw.add(NodeKind::start_event);
+  const std::size_t inner = 3 + up_to(9);
+  for (std::size_t i = 0; i < inner; ++i) {
+    static constexpr NodeKind kinds[] = {NodeKind::task,
+                                         NodeKind::task,
+                                         NodeKind::task,
+                                         NodeKind::exclusive_gateway,
+                                         NodeKind::parallel_gateway,
+                                         NodeKind::inclusive_gateway,
+                                         NodeKind::event_gateway};
+    const NodeKind kind = kinds[up_to(6)];
+    kind == NodeKind::task ? draw.task("t" + std::to_string(i)) : draw.add(kind, "g" + std::to_string(i));
+  }
+  const auto end = draw.add(NodeKind::end_event);
+  for (NodeIndex node = 0; node < end; ++node)
+    for (std::size_t flows = 1 + up_to(5) / 4; flows > 0; --flows) {
+      const bool back = node > 1 && up_to(9) == 0;
+      draw.flow({node, static_cast<NodeIndex>(back ? 1 + up_to(node - 1)
+                                                   : node + 1 + up_to(std::min<std::size_t>(end - node - 1, 3)))});
+    }
+  return draw.model;
+}
+
+std::set<Flaw> flaws_of(const SoundnessReport& report) {
+  std::set<Flaw> flaws;
+  for (const auto& problem : report.problems) flaws.insert(problem.flaw);
+  return flaws;
+}
+
+// The run of a problem can be taken in the net, and leads where the problem says.
+void walk_to(const Net& net, const SoundnessProblem& problem) {
+  Marking marking = net.initial, after;
+  for (const TransitionIndex t : problem.run) {
+    REQUIRE(can_fire(net, net.transitions[t], marking));
+    REQUIRE(fire(net, net.transitions[t], marking, after));
+    marking = after;
+  }
+  if (problem.flaw == Flaw::unsynchronised)
+    CHECK(std::any_of(marking.begin(), marking.end(), [](char held) { return held > 1; }));
+  if (problem.flaw == Flaw::deadlock || problem.flaw == Flaw::livelock) CHECK_FALSE(is_final(net, marking));
+  if (problem.flaw != Flaw::deadlock) return;
+  for (const Transition& transition : net.transitions) {
+    if (!can_fire(net, transition, marking)) continue;
+    CHECK(fire(net, transition, marking, after));
+    CHECK(after == marking);
+  }
+}
+
+struct Compared {
+  int decided = 0, sound = 0, unsound = 0;
+};
+
+void compare(const Net& net, const ProcessModel* model, Compared& compared) {
+  SoundnessLimits one_by_one;
+  one_by_one.markings = 10'000;
+  one_by_one.sets.places = 0;
+  const auto expected = check_soundness(net, model, one_by_one);
+  const auto by_sets = check_soundness_by_sets(net, model, {});
+  for (const auto& problem : by_sets.problems) walk_to(net, problem);
+  if (!expected.sound || !by_sets.sound) return;
+  ++compared.decided;
+  CHECK(by_sets.sound == expected.sound);
+  ++(*expected.sound ? compared.sound : compared.unsound);
+  const auto flaws = flaws_of(expected);
+  if (model != nullptr && flaws.contains(Flaw::unsynchronised))
+    CHECK(flaws_of(by_sets).contains(Flaw::unsynchronised));
+  else
+    CHECK(flaws_of(by_sets) == flaws);
+}
+
+}  // namespace
+
+TEST_CASE("soundness: sets of markings find what a look at each marking finds, by a way that the net can go (G280)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  Compared blocks, wild, nets;
+  for (int round = 0; round < 400; ++round) {
+    CAPTURE(round);
+    std::vector<Finding> findings;
+    const auto drawn = wild_process(random);
+    compare(compile(drawn, findings), &drawn, wild);
+    compare(random_net(random, round % 2 == 1), nullptr, nets);
+    if (round % 4 != 0) continue;
+    const auto built = RandomProcess(random).make(2);
+    compare(compile(built, findings), &built, blocks);
+  }
+  CHECK(blocks.sound > 30);
+  CHECK(wild.sound > 10);
+  CHECK(wild.unsound > 50);
+  CHECK(nets.unsound > 20);
+}
+
+TEST_CASE("soundness: forty parallel branches of choices are decided, and one fault in them is found (G280)") {
+  for (const bool joined : {true, false}) {
+    for (const bool faulty : {false, true}) {
+      CAPTURE(joined);
+      CAPTURE(faulty);
+      Draw draw;
+      const auto start = draw.add(NodeKind::start_event), split = draw.add(NodeKind::parallel_gateway),
+                 join = draw.add(NodeKind::parallel_gateway), end = draw.add(NodeKind::end_event);
+      draw.flow({start, split});
+      if (joined) draw.flow({join, end});
+      for (int i = 0; i < 40; ++i) {
+        const std::string name = std::to_string(i);
+        const auto choice = draw.add(NodeKind::exclusive_gateway),
+                   merge = draw.add(faulty && i == 17 ? NodeKind::parallel_gateway : NodeKind::exclusive_gateway,
+                                    "merge" + name);
+        draw.flow({split, draw.task("a" + name), choice, draw.task("b" + name), merge});
+        draw.flow({choice, draw.task("c" + name), merge, draw.task("d" + name),
+                   joined ? join : draw.add(NodeKind::end_event)});
+      }
+      const auto report = draw.check();
+      REQUIRE(report.sound.has_value());
+      CHECK(*report.sound != faulty);
+      if (!faulty) continue;
+      const auto* deadlock = find(report, Flaw::deadlock);
+      REQUIRE(deadlock != nullptr);
+      CHECK(deadlock->message.find("merge17") != std::string::npos);
+      std::vector<Finding> findings;
+      walk_to(compile(draw.model, findings), *deadlock);
+    }
   }
 }
