@@ -248,6 +248,10 @@ void Reader::connect_lane(pugi::xml_node lane, const Names& names, std::size_t m
     if (element == "flowNodeRef") {
       const Named* named = find(one_line(child.text().get()));
       if (named != nullptr && named->what == Named::What::node && named->model == model) node_of(*named).lane = name;
+      if (named == nullptr)
+        say(Severity::warning, child, "odd-lane",
+            "the lane " + in_quotes(name.empty() ? id : name) + " holds " + in_quotes(child.text().get()) +
+                ", which is not in the file: it is ignored");
     } else if (element == "childLaneSet") {
       for (const auto inner : child.children())
         if (local_name(inner.name()) == "lane") connect_lane(inner, names, model);
@@ -262,7 +266,7 @@ void Reader::connect_message_flow(const Later& later) {
     const std::string reference = text_of(later.element, end);
     const Named* named = find(reference);
     if (named == nullptr) {
-      say(Severity::info, later.element, "open-flow",
+      say(Severity::warning, later.element, "open-flow",
           "the message flow " + in_quotes(later.element.attribute("id").value()) + " has no " + end + " in the file");
       continue;
     }
@@ -296,7 +300,29 @@ void Reader::check_model(ProcessModel& process) {
     say(Severity::warning, process.at, "nothing-expected",
         "the process " + in_quotes(process.name) + " has no activity: nothing of it must show");
   check_links(process);
+  check_signals(process);
   check_ways(process);
+}
+
+// Everyone can throw a signal, so that it may come at any time; that one which is thrown here must come is not followed
+// where that would interrupt something, begin something or decide.
+void Reader::check_signals(ProcessModel& process) {
+  std::set<std::string> thrown;
+  std::vector<bool> decides(process.nodes.size());
+  for (const auto& node : process.nodes)
+    if (node.event == EventKind::signal && (node.kind == NodeKind::throw_event || node.kind == NodeKind::end_event))
+      thrown.insert(node.message);
+  for (const auto& flow : process.flows)
+    if (process.nodes[flow.from].kind == NodeKind::event_gateway) decides[flow.to] = true;
+  for (NodeIndex i = 0; i < process.nodes.size(); ++i) {
+    const auto& node = process.nodes[i];
+    if (node.event != EventKind::signal || !thrown.contains(node.message)) continue;
+    if (node.kind == NodeKind::boundary_event || (node.kind == NodeKind::start_event && node.scope != 0) ||
+        (node.kind == NodeKind::catch_event && decides[i]))
+      approximate(
+          process, node.at, "signal-within",
+          "the signal that " + in_quotes(node.name) + " waits for is thrown in this process and may, not must, be met");
+  }
 }
 
 void Reader::check_links(ProcessModel& process) {

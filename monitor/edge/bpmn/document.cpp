@@ -74,6 +74,13 @@ Document::Document(std::string_view bytes, std::string file, const TextLimits& l
     return;
   }
   root_ = tree_.document_element();
+  for (auto next = root_.next_sibling(); next; next = next.next_sibling()) {
+    if (next.type() != pugi::node_element) continue;
+    findings.push_back({at(next), Severity::error, "not-xml",
+                        "a second <" + std::string{next.name()} + "> begins here: one file holds one <definitions>"});
+    root_ = {};
+    return;
+  }
   names_ = Names{nullptr, root_};
   accept_root(findings);
 }

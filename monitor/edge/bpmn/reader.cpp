@@ -3,6 +3,7 @@
 #include "monitor/edge/bpmn/reader.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "monitor/core/duration.hpp"
 #include "monitor/edge/bpmn/elements.hpp"
@@ -68,9 +69,18 @@ void Reader::collect_root() {
     } else if (event_definition(name)) {
       shared_definitions_[id] = child;
     } else {
+      if (local_name(child.name()) != "BPMNDiagram") tell_misplaced(child, document_.names());
       kept_names_.pop_back();  // nothing refers to its namespaces later
     }
   }
+  std::set<std::string> known;
+  for (const auto& [element, names] : processes) known.insert(text_of(element, "id"));
+  for (const auto& participant : participants_)
+    if (!participant.process.empty() && !known.contains(participant.process))
+      say(Severity::warning, participant.at, "open-participant",
+          "the process " + in_quotes(participant.process) + " of the participant " +
+              in_quotes(participant.name.empty() ? participant.id : participant.name) +
+              " is not in the file: nothing of it is followed");
   for (const auto& [element, names] : processes) read_process(element, *names);
 }
 
@@ -84,6 +94,7 @@ void Reader::collect_collaboration(pugi::xml_node element, const Names& names) {
     const std::string_view name = inner.bpmn_name(child);
     if (name == "participant") {
       Participant participant;
+      participant.at = document_.at(child);
       participant.id = text_of(child, "id");
       participant.name = one_line(text_of(child, "name"));
       participant.process = std::string{local_name(text_of(child, "processRef"))};
@@ -93,12 +104,38 @@ void Reader::collect_collaboration(pugi::xml_node element, const Names& names) {
       message_flows_.push_back({child, &names, 0});
     } else if (name == "association") {
       associations_.push_back({child, &names, 0});
-    } else if (flow_node(name) && names.bpmn_name(element) != "choreography") {
-      out_.element_counts[std::string{name}]++;  // misplaced, but a flow node of the file
-      say(Severity::warning, child, "misplaced-node",
-          "<" + std::string{name} + "> stands in a collaboration, outside every process: it is ignored");
+    } else if (names.bpmn_name(element) != "choreography") {
+      tell_misplaced(child, names);
     }
   }
+}
+
+// Flow nodes where BPMN has none, as within an element of a vendor's or one that is unknown: they are flow nodes of the
+// file and nothing more.
+void Reader::tell_misplaced(pugi::xml_node element, const Names& outer) {
+  if (element.type() != pugi::node_element || local_name(element.name()) == "extensionElements") return;
+  const Names names{&outer, element};
+  const bool undeclared = names.meaning(prefix_of(element.name())) == Names::Meaning::none;
+  const std::string_view name = undeclared ? local_name(element.name()) : names.bpmn_name(element);
+  if (flow_node(name)) {
+    out_.element_counts[std::string{name}]++;
+    say(Severity::warning, element, "misplaced-node",
+        "<" + std::string{name} + "> stands where no process has it" +
+            (undeclared ? ", or its namespace is missing" : "") + ": it is ignored");
+  }
+  for (const auto child : element.children()) tell_misplaced(child, names);
+}
+
+// What a reference names; nothing, and a warning, where that is not in the file.
+std::string Reader::referred(pugi::xml_node element, const char* attribute,
+                             const std::unordered_map<std::string, std::string>& table) {
+  const std::string reference = text_of(element, attribute);
+  if (reference.empty()) return {};
+  const auto found = table.find(std::string{local_name(reference)});
+  if (found != table.end()) return found->second;
+  say(Severity::warning, element, "odd-reference",
+      std::string{"the "} + attribute + " " + in_quotes(reference) + " is not in the file: it is ignored");
+  return {};
 }
 
 void Reader::read_process(pugi::xml_node element, const Names& names) {
@@ -148,7 +185,10 @@ void Reader::read_content(pugi::xml_node container, const Names& names, ScopeInd
     if (child.type() != pugi::node_element) continue;
     const Names inner{&names, child};
     const std::string_view name = inner.bpmn_name(child);
-    if (name.empty()) continue;  // a vendor's own
+    if (name.empty()) {  // a vendor's own
+      tell_misplaced(child, names);
+      continue;
+    }
     if (const auto kind = flow_node(name)) {
       read_node(child, inner, name, *kind, scope);
       if (node_count_ > most_nodes) return;
@@ -167,6 +207,7 @@ void Reader::read_content(pugi::xml_node container, const Names& names, ScopeInd
     } else {
       say(Severity::warning, child, "unknown-element",
           "<" + std::string{name} + "> is no element of BPMN 2.0 that stands here: it is ignored");
+      tell_misplaced(child, names);
     }
   }
 }
@@ -261,11 +302,8 @@ void Reader::read_activity(pugi::xml_node element, const Names& names, Node& nod
   node.for_compensation = is_true(element.attribute("isForCompensation"));
   node.instantiates = is_true(element.attribute("instantiate"));
   node.one_at_a_time = std::string_view{element.attribute("ordering").value()} == "Sequential";
-  const std::string message = std::string{local_name(text_of(element, "messageRef"))};
-  if (const auto found = messages_.find(message); found != messages_.end()) {
-    node.message = found->second;
-    add_type(node, node.message);
-  }
+  node.message = referred(element, "messageRef", messages_);
+  add_type(node, node.message);
   for (const auto child : element.children()) {
     const std::string_view name = Names{&names, child}.bpmn_name(child);
     if (name == "standardLoopCharacteristics") {
@@ -293,9 +331,17 @@ void Reader::read_event(pugi::xml_node element, const Names& names, Node& node) 
       read_definition(child, inner, node);
     } else if (name == "eventDefinitionRef") {
       const auto shared = shared_definitions_.find(std::string{local_name(one_line(child.text().get()))});
-      if (shared != shared_definitions_.end()) read_definition(shared->second, document_.names(), node);
+      if (shared != shared_definitions_.end())
+        read_definition(shared->second, document_.names(), node);
+      else
+        say(Severity::warning, child, "odd-reference",
+            "the event definition " + in_quotes(child.text().get()) + " is not in the file: it is ignored");
     }
   }
+  if (node.all_of && node.event == EventKind::multiple)
+    approximate(model(), node.at, "parallel-multiple",
+                "the event " + in_quotes(node.name.empty() ? node.id : node.name) +
+                    " that waits for several is read as one that any of them stands for");
   if (node.kind == NodeKind::end_event) {
     if (node.event == EventKind::error) node.outcome = Outcome::failed;
     if (node.event == EventKind::cancel || node.event == EventKind::compensation) node.outcome = Outcome::compensated;
@@ -309,24 +355,20 @@ void Reader::read_event(pugi::xml_node element, const Names& names, Node& node) 
 void Reader::read_definition(pugi::xml_node definition, const Names& names, Node& node) {
   const EventKind kind = *event_definition(names.bpmn_name(definition));
   node.event = node.event == EventKind::none ? kind : EventKind::multiple;
-  const auto named = [&](const char* attribute, const auto& table) {
-    const auto found = table.find(std::string{local_name(text_of(definition, attribute))});
-    return found == table.end() ? std::string{} : found->second;
-  };
   switch (kind) {
     case EventKind::message:
-      node.message = named("messageRef", messages_);
+      node.message = referred(definition, "messageRef", messages_);
       add_type(node, node.message);
       break;
     case EventKind::signal:
-      node.message = named("signalRef", signals_);
+      node.message = referred(definition, "signalRef", signals_);
       add_type(node, node.message);
       break;
     case EventKind::error:
-      node.message = named("errorRef", signals_);
+      node.message = referred(definition, "errorRef", signals_);
       break;
     case EventKind::escalation:
-      node.message = named("escalationRef", signals_);
+      node.message = referred(definition, "escalationRef", signals_);
       break;
     case EventKind::link:
       node.link = one_line(text_of(definition, "name"));

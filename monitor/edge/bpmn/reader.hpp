@@ -30,6 +30,7 @@ struct Participant {
   std::string id;
   std::string name;
   std::string process;  // id; empty for a black box
+  Location at;
 };
 
 class Reader {
@@ -81,6 +82,7 @@ class Reader {
   Node& node_of(const Named& named) { return out_.models[named.model].nodes[named.index]; }
   void check_model(ProcessModel& model);
   void check_links(ProcessModel& model);
+  void check_signals(ProcessModel& model);
   void check_ways(ProcessModel& model);
   void drop_empty_models();
 
@@ -93,6 +95,9 @@ class Reader {
   void read_plane(pugi::xml_node plane, bool below);
   std::vector<Point> points_of_message(pugi::xml_node message) const;
 
+  void tell_misplaced(pugi::xml_node element, const Names& outer);
+  std::string referred(pugi::xml_node element, const char* attribute,
+                       const std::unordered_map<std::string, std::string>& table);
   std::string text_of(pugi::xml_node element, const char* attribute);  // within the limit on names
   std::string laban_value(pugi::xml_node element, const Names& names, std::string_view key);
   std::vector<std::string> laban_values(pugi::xml_node element, const Names& names, std::string_view key);
