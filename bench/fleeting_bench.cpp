@@ -111,12 +111,12 @@ Measurement at_most_once(const Settings& settings) {
   Processes processes;
   Slot& hub = processes.slot(0);
   Slot& speaker = processes.slot(2);
-  processes.start([&] { run_hub(hub, scratch.path()); });
+  processes.start("hub", [&] { run_hub(hub, scratch.path()); });
   processes.await(hub.ready, 20);
   for (std::uint32_t i = 0; i < settings.subscribers; ++i) {
-    processes.start([&, i] { run_subscriber(hub, processes.slot(3 + i), settings); });
+    processes.start("subscribers", [&, i] { run_subscriber(hub, processes.slot(3 + i), settings); });
   }
-  processes.start([&] { run_publisher(hub, speaker, processes, settings); });
+  processes.start("publisher", [&] { run_publisher(hub, speaker, processes, settings); });
   return collect(processes, speaker, 3, settings, "at-most-once");
 }
 

@@ -18,6 +18,12 @@ Latency percentiles(std::vector<std::uint64_t>& nanoseconds) {
   return {at(0.5), at(0.99), at(0.999)};
 }
 
+double Measurement::cpu_an_event() const {
+  double sum = 0;
+  for (const auto& [role, took] : cpu) sum += took;
+  return events > 0 ? sum / static_cast<double>(events) : 0;
+}
+
 std::string to_json(const Measurement& measurement) {
   const auto& settings = measurement.settings;
   nlohmann::ordered_json json{
@@ -35,6 +41,7 @@ std::string to_json(const Measurement& measurement) {
         {"window", settings.window},
         {"keys", settings.keys},
         {"sync", settings.sync ? "group" : "off"}}}};
+  for (const auto& [role, took] : measurement.cpu) json["cpuSeconds"][role] = took;
   for (const auto& [name, value] : measurement.figures) json["figures"][name] = value;
   return json.dump();
 }
@@ -43,6 +50,11 @@ std::string to_text(const Measurement& measurement) {
   std::string text = fmt::format("{:<24} {:>12.0f} events/s   p50 {:.3f} ms   p99 {:.3f} ms   ({} events in {:.2f} s)",
                                  measurement.name, measurement.per_second(), measurement.latency.p50 * 1e3,
                                  measurement.latency.p99 * 1e3, measurement.events, measurement.seconds);
+  if (!measurement.cpu.empty()) {
+    text += fmt::format("\n    CPU {:.2f} us an event:", measurement.cpu_an_event() * 1e6);
+    for (const auto& [role, took] : measurement.cpu)
+      text += fmt::format(" {} {:.2f}", role, took * 1e6 / static_cast<double>(measurement.events));
+  }
   for (const auto& [name, value] : measurement.figures) text += fmt::format("\n  {:<44} {:>14.3f}", name, value);
   return text;
 }

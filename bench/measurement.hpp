@@ -30,9 +30,12 @@ struct Measurement {
   double seconds = 0;
   Latency latency;
   Settings settings;
+  // User and system time of each role, in seconds: what the run cost, which hardly depends on who else uses the machine.
+  std::vector<std::pair<std::string, double>> cpu;
   std::vector<std::pair<std::string, double>> figures;  // further ones, each with its unit in the name
 
   double per_second() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
+  double cpu_an_event() const;  // of all roles; 0 where it was not measured
 };
 
 // Percentiles of nanosecond samples; the first tenth is left out as warm-up. Sorts its argument.

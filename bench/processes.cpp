@@ -3,7 +3,9 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +21,10 @@ namespace laban::bench {
 
 using namespace std::chrono_literals;
 
+static double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
 Processes::Processes() {
   void* page = mmap(nullptr, sizeof(Slot) * slots_max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw std::runtime_error("cannot map a page to share with the benchmark's processes");
@@ -26,18 +32,19 @@ Processes::Processes() {
 }
 
 Processes::~Processes() {
-  for (const pid_t child : children_) kill(child, SIGTERM);
-  for (const pid_t child : children_) {
+  std::erase_if(children_, [](const Child& child) { return child.ended; });
+  for (const auto& child : children_) kill(child.id, SIGTERM);
+  for (const auto& child : children_) {
     const auto patience = std::chrono::steady_clock::now() + 10s;
-    while (waitpid(child, nullptr, WNOHANG) == 0) {
-      if (std::chrono::steady_clock::now() > patience) kill(child, SIGKILL);
+    while (waitpid(child.id, nullptr, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > patience) kill(child.id, SIGKILL);
       std::this_thread::sleep_for(5ms);
     }
   }
   munmap(slots_, sizeof(Slot) * slots_max);
 }
 
-void Processes::start(std::function<void()> role) {
+void Processes::start(const std::string& name, std::function<void()> role) {
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("cannot fork a process of the benchmark");
@@ -52,22 +59,41 @@ void Processes::start(std::function<void()> role) {
       std::_Exit(1);
     }
   }
-  children_.push_back(child);
+  children_.push_back({name, child, false, 0});
 }
 
 void Processes::await(const std::atomic<bool>& flag, double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>{seconds};
   while (!flag) {
-    for (auto child = children_.begin(); child != children_.end(); ++child) {
+    for (auto& child : children_) {
       int status = 0;
-      if (waitpid(*child, &status, WNOHANG) != *child) continue;
-      children_.erase(child);
+      rusage used{};
+      if (child.ended || wait4(child.id, &status, WNOHANG, &used) != child.id) continue;
+      child.ended = true;
+      child.cpu_seconds = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
       if (status != 0) throw std::runtime_error("a process of the benchmark died");
-      break;
     }
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the benchmark did not finish in time");
     std::this_thread::sleep_for(1ms);
   }
+}
+
+std::vector<std::pair<std::string, double>> Processes::cpu() const {
+  std::vector<std::pair<std::string, double>> sums;
+  for (const auto& child : children_) {
+    double seconds = child.cpu_seconds;
+    clockid_t clock{};
+    timespec now{};
+    if (!child.ended && clock_getcpuclockid(child.id, &clock) == 0 && clock_gettime(clock, &now) == 0)
+      seconds = static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+    const auto known = std::find_if(sums.begin(), sums.end(), [&](const auto& sum) { return sum.first == child.name; });
+    if (known == sums.end()) {
+      sums.emplace_back(child.name, seconds);
+    } else {
+      known->second += seconds;
+    }
+  }
+  return sums;
 }
 
 Measurement collect(Processes& processes, const Slot& speaker, std::size_t first, const Settings& settings,
@@ -83,6 +109,7 @@ Measurement collect(Processes& processes, const Slot& speaker, std::size_t first
     if (receiver.latency.p50 > result.latency.p50) result.latency = receiver.latency;
     result.events = receiver.events;
   }
+  result.cpu = processes.cpu();
   result.seconds = static_cast<double>(finished - speaker.started_ns) / 1e9;
   return result;
 }

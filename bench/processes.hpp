@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/measurement.hpp"
@@ -38,14 +40,24 @@ class Processes {
   Slot& slot(std::size_t index) { return slots_[index]; }
 
   // Runs the role in a child; it dies with the parent. What it throws is printed and ends it with 1.
-  void start(std::function<void()> role);
+  void start(const std::string& name, std::function<void()> role);
 
   // Waits until the flag is set; throws when a child died first or it took longer than `seconds`.
   void await(const std::atomic<bool>& flag, double seconds);
 
+  // User and system time that children of each name have used so far, in seconds.
+  std::vector<std::pair<std::string, double>> cpu() const;
+
  private:
+  struct Child {
+    std::string name;
+    pid_t id = 0;
+    bool ended = false;
+    double cpu_seconds = 0;  // once it has ended
+  };
+
   Slot* slots_;
-  std::vector<pid_t> children_;
+  std::vector<Child> children_;
 };
 
 // Waits for the receivers in the slots from `first`; the run lasts from the speaker's start to the last receiver's end, and

@@ -182,11 +182,11 @@ Measurement raw_proxy(const Settings& settings) {
   Slot& in = processes.slot(0);
   Slot& out = processes.slot(1);
   Slot& speaker = processes.slot(2);
-  processes.start([&] { proxy(in, out); });
+  processes.start("proxy", [&] { proxy(in, out); });
   processes.await(out.ready, 10);
   for (std::uint32_t i = 0; i < settings.subscribers; ++i)
-    processes.start([&, i] { subscriber(out, processes.slot(3 + i), settings); });
-  processes.start([&] { publisher(in, speaker, processes, settings); });
+    processes.start("subscribers", [&, i] { subscriber(out, processes.slot(3 + i), settings); });
+  processes.start("publisher", [&] { publisher(in, speaker, processes, settings); });
   return collect(processes, speaker, 3, settings, "raw-proxy");
 }
 
@@ -195,9 +195,9 @@ Measurement mini_hub(const Settings& settings) {
   Processes processes;
   Slot& hub = processes.slot(0);
   Slot& client = processes.slot(3);
-  processes.start([&] { mini_hub_server(hub, scratch.path()); });
+  processes.start("hub", [&] { mini_hub_server(hub, scratch.path()); });
   processes.await(hub.ready, 10);
-  processes.start([&] { mini_hub_client(hub, client, settings); });
+  processes.start("publisher", [&] { mini_hub_client(hub, client, settings); });
   Settings one = settings;
   one.subscribers = 1;
   auto measurement = collect(processes, client, 3, one, "mini-hub");
