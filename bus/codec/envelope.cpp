@@ -13,7 +13,7 @@
 #include "bus/codec/flat_builder.hpp"
 #include "bus/codec/guarded.hpp"
 #include "bus/codec/headers.hpp"
-#include "bus/codec/pointer_words.hpp"
+#include "bus/codec/plain_reader.hpp"
 #include "laban/envelope.capnp.h"
 
 namespace laban::codec {
@@ -46,84 +46,34 @@ constexpr auto schema_size = capnp::_::structSize<schema::Envelope>();
 static_assert(schema_size.data == data_words && schema_size.pointers == pointers);
 constexpr std::size_t root_words = 1 + data_words + pointers;  // with the pointer to it
 
-// An envelope as we write it ourselves: a root, and texts and bytes that lie in the same segment.
-class PlainReader {
- public:
-  explicit PlainReader(std::span<const Word> words) : words_(words), budget_(words.size() + 32) {
-    const Word root = words[0];
-    const std::int64_t first = 1 + offset_of(root);
-    data_words_ = data_words_of(root);
-    pointers_ = pointers_of(root);
-    plain_ =
-        is_struct(root) && first >= 1 && static_cast<std::uint64_t>(first) + data_words_ + pointers_ <= words.size();
-    if (plain_) first_ = static_cast<std::size_t>(first);
-  }
-
-  bool plain() const { return plain_; }
-  Word word(std::size_t index) const { return index < data_words_ ? words_[first_ + index] : 0; }
-  Word pointer(std::size_t index) const { return index < pointers_ ? words_[first_ + data_words_ + index] : 0; }
-
-  std::string_view text(std::size_t index) {
-    const Blob bytes = blob(index);
-    if (bytes.data() == nullptr) return {};
-    // A text ends in a zero that is none of it.
-    if (bytes.empty() || bytes.back() != std::byte{0}) {
-      plain_ = false;
-      return {};
-    }
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size() - 1};
-  }
-
-  Blob blob(std::size_t index) {
-    const Word at = pointer(index);
-    if (at == 0) return {};
-    const auto behind = static_cast<std::int64_t>(first_ + data_words_ + index + 1);
-    const std::int64_t first = behind + offset_of(at);
-    const std::uint64_t count = count_of(at);
-    const std::uint64_t words = (count + 7) / 8;
-    if (!is_bytes(at) || first < 0 || static_cast<std::uint64_t>(first) + words > words_.size() || words > budget_) {
-      plain_ = false;
-      return {};
-    }
-    budget_ -= words;
-    return {reinterpret_cast<const std::byte*>(words_.data() + first), count};
-  }
-
- private:
-  std::span<const Word> words_;
-  std::size_t first_ = 0;
-  std::size_t data_words_ = 0;
-  std::size_t pointers_ = 0;
-  std::uint64_t budget_;  // overlapping texts multiply what a reader does: an honest one reads each word once
-  bool plain_ = false;
-};
-
 // False: not plain, which is not to say malformed.
 bool read_plain(std::span<const Word> words, EventFields& fields) {
-  PlainReader envelope{words};
-  if (!envelope.plain() || envelope.pointer(headers_pointer) != 0) return false;
-  fields.id = envelope.text(id_pointer);
-  fields.source = envelope.text(source_pointer);
-  fields.type = envelope.text(type_pointer);
-  fields.subject = envelope.text(subject_pointer);
-  fields.time = at(static_cast<std::int64_t>(envelope.word(time_word)));
-  fields.dataschema = envelope.text(dataschema_pointer);
-  fields.datacontenttype = envelope.text(datacontenttype_pointer);
-  fields.correlationid = envelope.text(correlationid_pointer);
-  fields.causationid = envelope.text(causationid_pointer);
-  fields.traceparent = envelope.text(traceparent_pointer);
-  fields.sequence = envelope.word(sequence_word);
-  fields.partitionkey = envelope.text(partitionkey_pointer);
-  fields.exchange = envelope.text(exchange_pointer);
-  fields.routingkey = envelope.text(routingkey_pointer);
+  PlainReader from{words};
+  const auto envelope = from.root();
+  if (from.has(envelope, headers_pointer)) return false;
+  const auto text = [&](Pointer pointer) { return from.text(envelope, pointer); };
+  fields.id = text(id_pointer);
+  fields.source = text(source_pointer);
+  fields.type = text(type_pointer);
+  fields.subject = text(subject_pointer);
+  fields.time = at(static_cast<std::int64_t>(from.word(envelope, time_word)));
+  fields.dataschema = text(dataschema_pointer);
+  fields.datacontenttype = text(datacontenttype_pointer);
+  fields.correlationid = text(correlationid_pointer);
+  fields.causationid = text(causationid_pointer);
+  fields.traceparent = text(traceparent_pointer);
+  fields.sequence = from.word(envelope, sequence_word);
+  fields.partitionkey = text(partitionkey_pointer);
+  fields.exchange = text(exchange_pointer);
+  fields.routingkey = text(routingkey_pointer);
   fields.headers.clear();
-  fields.data = envelope.blob(data_pointer);
-  fields.expirytime = at(static_cast<std::int64_t>(envelope.word(expirytime_word)));
-  fields.deliverytime = at(static_cast<std::int64_t>(envelope.word(deliverytime_word)));
-  fields.priority = static_cast<std::uint8_t>(envelope.word(small_word));
-  fields.replyto = envelope.text(replyto_pointer);
-  fields.mandatory = (envelope.word(small_word) & mandatory_bit) != 0;
-  return envelope.plain();
+  fields.data = from.blob(envelope, data_pointer);
+  fields.expirytime = at(static_cast<std::int64_t>(from.word(envelope, expirytime_word)));
+  fields.deliverytime = at(static_cast<std::int64_t>(from.word(envelope, deliverytime_word)));
+  fields.priority = static_cast<std::uint8_t>(from.word(envelope, small_word));
+  fields.replyto = text(replyto_pointer);
+  fields.mandatory = (from.word(envelope, small_word) & mandatory_bit) != 0;
+  return from.plain();
 }
 
 void read_fields(schema::Envelope::Reader envelope, EventFields& fields) {

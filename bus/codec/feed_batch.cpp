@@ -2,36 +2,51 @@
 #include <cassert>
 
 #include "bus/codec/guarded.hpp"
-#include "bus/codec/pointer_words.hpp"
+#include "bus/codec/plain_reader.hpp"
 #include "laban/protocol.capnp.h"
 
 namespace laban::codec {
 
-Decoded<FeedBatch> decode_feed_batch(const Frame& frame) {
-  return guarded<FeedBatch, schema::FeedBatch>(frame, [](schema::FeedBatch::Reader from) {
-    FeedBatch batch;
-    batch.epoch = from.getEpoch();
-    batch.sequence = from.getSequence();
-    batch.after = from.getAfter();
-    batch.up_to = from.getUpTo();
-    batch.events = read_recorded(from.getEvents());
-    batch.recordedtime = at(from.getRecordedtime());
-    batch.fleeting = read_recorded(from.getFleeting());
-    batch.fleeting_before = from.getFleetingBefore();
-    return batch;
-  });
-}
-
 namespace {
-
-std::size_t whole_words(std::size_t bytes) {
-  return (bytes + 7) / 8;
-}
 
 // A recorded event as the schema lays it out: offset, recordedtime, principal, envelope.
 constexpr std::size_t element_words = 4;
 constexpr auto element_size = capnp::_::structSize<schema::Recorded>();
 static_assert(element_size.data == 2 && element_size.pointers == 2);
+constexpr auto batch_size = capnp::_::structSize<schema::FeedBatch>();
+static_assert(batch_size.data == 6 && batch_size.pointers == 2);
+
+bool read_plain(PlainReader& from, const PlainReader::Object& batch, std::size_t pointer,
+                std::vector<Recorded>& events) {
+  const auto list = from.objects(batch, pointer, element_size.data, element_size.pointers);
+  if (!from.plain() || list.count > frame_events_max) return false;
+  events.reserve(list.count);
+  for (std::size_t i = 0; i < list.count; ++i) {
+    const auto event = PlainReader::object(list, i, element_size.data, element_size.pointers);
+    const auto envelope = from.blob(event, 1);
+    if (envelope.size() > envelope_bytes_max) return false;
+    events.push_back(
+        {from.word(event, 0), at(static_cast<std::int64_t>(from.word(event, 1))), from.text(event, 0), envelope});
+  }
+  return from.plain();
+}
+
+// False: not laid out as the hub does it.
+bool read_plain(std::span<const Word> words, FeedBatch& batch) {
+  PlainReader from{words};
+  const auto root = from.root();
+  batch.epoch = from.word(root, 0);
+  batch.sequence = from.word(root, 1);
+  batch.after = from.word(root, 2);
+  batch.up_to = from.word(root, 3);
+  batch.recordedtime = at(static_cast<std::int64_t>(from.word(root, 4)));
+  batch.fleeting_before = from.word(root, 5);
+  return from.plain() && read_plain(from, root, 0, batch.events) && read_plain(from, root, 1, batch.fleeting);
+}
+
+std::size_t whole_words(std::size_t bytes) {
+  return (bytes + 7) / 8;
+}
 
 // What the events take behind the list of them.
 std::size_t words_behind(const std::vector<Recorded>& events) {
@@ -92,6 +107,22 @@ Frame encode(const FeedBatch& batch) {
   Words frame = message.finish_words();
   if (!batch.events.empty()) append_recorded(batch.events, frame);
   return Frame{std::move(frame)};
+}
+
+Decoded<FeedBatch> decode_feed_batch(const Frame& frame) {
+  if (FeedBatch batch; has_words(frame) && read_plain(words_of(frame), batch)) return batch;
+  return guarded<FeedBatch, schema::FeedBatch>(frame, [](schema::FeedBatch::Reader from) {
+    FeedBatch batch;
+    batch.epoch = from.getEpoch();
+    batch.sequence = from.getSequence();
+    batch.after = from.getAfter();
+    batch.up_to = from.getUpTo();
+    batch.events = read_recorded(from.getEvents());
+    batch.recordedtime = at(from.getRecordedtime());
+    batch.fleeting = read_recorded(from.getFleeting());
+    batch.fleeting_before = from.getFleetingBefore();
+    return batch;
+  });
 }
 
 }  // namespace laban::codec

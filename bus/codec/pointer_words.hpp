@@ -30,8 +30,8 @@ constexpr Word list_pointer(std::int64_t offset, ElementSize size, std::uint32_t
 constexpr bool is_struct(Word pointer) {
   return pointer != 0 && (pointer & 3) == 0;
 }
-constexpr bool is_bytes(Word pointer) {
-  return (pointer & 3) == 1 && (pointer >> 32 & 7) == static_cast<Word>(ElementSize::byte);
+constexpr bool is_list(Word pointer, ElementSize size) {
+  return (pointer & 3) == 1 && (pointer >> 32 & 7) == static_cast<Word>(size);
 }
 constexpr std::int64_t offset_of(Word pointer) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(pointer)) >> 2;

@@ -98,6 +98,41 @@ bool same(const NewEvent& a, const NewEvent& b) {
   return all(a) == all(b);
 }
 
+// What the library makes of a frame, or nothing where it refuses it; the same limits as in the codec.
+template <class Root, class Read>
+auto by_library(Blob bytes, Read read) -> std::optional<decltype(read(std::declval<typename Root::Reader>()))> {
+  const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(bytes.data()), bytes.size() / 8};
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = segment.size() * 2 + 64;
+  options.nestingLimit = 16;
+  try {
+    capnp::SegmentArrayMessageReader message{kj::arrayPtr(&segment, 1), options};
+    return read(message.getRoot<Root>());
+  } catch (const kj::Exception&) {
+    return {};
+  }
+}
+
+Blob blob_of(capnp::Data::Reader data) {
+  return {reinterpret_cast<const std::byte*>(data.begin()), data.size()};
+}
+
+bool same_place(Blob a, Blob b) {
+  return a.size() == b.size() && (a.empty() || a.data() == b.data());
+}
+
+// Flips bits, most often in the words that `hot` begins, and cuts; returns the frame.
+Frame damaged(const Frame& frame, std::size_t hot, std::size_t hot_words, std::mt19937_64& random) {
+  Words words(frame.size() / 8);
+  std::memcpy(words.data(), frame.bytes().data(), frame.size());
+  for (auto flips = random() % 4; flips-- > 0;) {
+    const auto at = random() % 3 == 0 ? random() % words.size() : (hot + random() % hot_words) % words.size();
+    words[at] ^= std::uint64_t{1} << random() % 64;
+  }
+  if (random() % 6 == 0) words.resize(1 + random() % words.size());
+  return Frame{std::move(words)};
+}
+
 std::vector<std::uint64_t> words_of_frame(Blob bytes) {
   std::vector<std::uint64_t> words(bytes.size() / 8);
   std::memcpy(words.data(), bytes.data(), bytes.size());
@@ -228,4 +263,101 @@ TEST_CASE("by hand: a feed batch is the library's, word for word") {
       CHECK(words_of_frame(read.events[k].envelope) == words_of_frame(envelopes[k].bytes()));
     }
   }
+}
+
+TEST_CASE("by hand: damaged publish frames are read as the library reads them, or refused as it refuses them") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random{seed};
+  int refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    PublishBuilder builder{Words{}, random(), static_cast<Level>(random() % 3)};
+    if (random() % 2 == 0) builder.make_atomic();
+    const auto count = random() % 5;
+    for (std::size_t k = 0; k < count; ++k) builder.add(random_event(random));
+    const Frame whole = builder.finish();
+    // Message, publish and the list's pointers are the last words; the pointer to them is the first.
+    const std::size_t hot =
+        random() % 4 == 0 ? 0 : whole.size() / 8 - std::min<std::size_t>(7 + count, whole.size() / 8);
+    const Frame frame = damaged(whole, hot, hot == 0 ? 1 : 7 + count, random);
+    const auto expected = by_library<schema::ClientMessage>(frame.bytes(), [](schema::ClientMessage::Reader from) {
+      Publish publish;
+      KJ_REQUIRE(from.isPublish());
+      publish.first_sequence = from.getPublish().getFirstSequence();
+      KJ_REQUIRE(from.getPublish().getLevel() <= schema::Level::SYNCED);
+      publish.level = static_cast<Level>(from.getPublish().getLevel());
+      publish.atomic = from.getPublish().getAtomic();
+      const auto events = from.getPublish().getEvents();
+      KJ_REQUIRE(events.size() <= frame_events_max);
+      for (auto event : events) publish.events.push_back(blob_of(event));
+      return publish;
+    });
+    const auto decoded = decode_client_message(frame);
+    const auto* message = std::get_if<ClientMessage>(&decoded);
+    const auto* publish = message == nullptr ? nullptr : std::get_if<Publish>(message);
+    REQUIRE((publish != nullptr) == expected.has_value());
+    if (publish == nullptr) {
+      ++refused;
+      continue;
+    }
+    CHECK(publish->first_sequence == expected->first_sequence);
+    CHECK(publish->level == expected->level);
+    CHECK(publish->atomic == expected->atomic);
+    CHECK(std::equal(publish->events.begin(), publish->events.end(), expected->events.begin(), expected->events.end(),
+                     same_place));
+  }
+  CHECK(refused > 0);
+}
+
+TEST_CASE("by hand: damaged feed batches are read as the library reads them, or refused as it refuses them") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random{seed};
+  int refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<Frame> envelopes;
+    FeedBatch batch;
+    batch.epoch = random();
+    const auto principal = random_text(random);
+    for (auto left = random() % 4; left > 0; --left) envelopes.push_back(encode_envelope(random_event(random)));
+    for (const auto& envelope : envelopes) {
+      auto& events = random() % 3 == 0 ? batch.fleeting : batch.events;
+      events.push_back({random(), Timestamp{std::chrono::nanoseconds{5}}, principal, envelope.bytes()});
+    }
+    const Frame frame = damaged(encode(batch), 0, 12 + 4 * envelopes.size(), random);
+    const auto expected = by_library<schema::FeedBatch>(frame.bytes(), [](schema::FeedBatch::Reader from) {
+      FeedBatch read;
+      read.epoch = from.getEpoch();
+      read.fleeting_before = from.getFleetingBefore();
+      const auto events = [](capnp::List<schema::Recorded>::Reader list, std::vector<Recorded>& into) {
+        KJ_REQUIRE(list.size() <= frame_events_max);
+        for (auto event : list) {
+          const auto text = event.getPrincipal();
+          into.push_back({event.getOffset(),
+                          Timestamp{std::chrono::nanoseconds{event.getRecordedtime()}},
+                          {text.begin(), text.size()},
+                          blob_of(event.getEnvelope())});
+        }
+      };
+      events(from.getEvents(), read.events);
+      events(from.getFleeting(), read.fleeting);
+      return read;
+    });
+    const auto decoded = decode_feed_batch(frame);
+    const auto* read = std::get_if<FeedBatch>(&decoded);
+    REQUIRE((read != nullptr) == expected.has_value());
+    if (read == nullptr) {
+      ++refused;
+      continue;
+    }
+    CHECK(read->epoch == expected->epoch);
+    CHECK(read->fleeting_before == expected->fleeting_before);
+    const auto alike = [](const Recorded& a, const Recorded& b) {
+      return a.offset == b.offset && a.recordedtime == b.recordedtime && a.principal == b.principal &&
+             same_place(a.envelope, b.envelope);
+    };
+    CHECK(
+        std::equal(read->events.begin(), read->events.end(), expected->events.begin(), expected->events.end(), alike));
+    CHECK(std::equal(read->fleeting.begin(), read->fleeting.end(), expected->fleeting.begin(), expected->fleeting.end(),
+                     alike));
+  }
+  CHECK(refused > 0);
 }
