@@ -105,14 +105,15 @@ struct Bus::Impl {
     }
   }
 
-  std::optional<std::string> publish(NewEvent event, std::optional<std::chrono::milliseconds> wait,
-                                     std::shared_ptr<client::PublishWindow::Waiter> waiter = nullptr) {
+  // Fills the event in. False: the window was full.
+  bool publish(NewEvent& event, std::optional<std::chrono::milliseconds> wait,
+               std::shared_ptr<client::PublishWindow::Waiter> waiter = nullptr) {
     session.check();
     fill(event);
     if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
-    if (!window.append(event, wait, std::move(waiter), in_handler())) return {};
+    if (!window.append(event, wait, std::move(waiter), in_handler())) return false;
     session.nudge();
-    return std::move(event.id);
+    return true;
   }
 
   using Waiter = client::PublishWindow::Waiter;
@@ -374,11 +375,13 @@ void Bus::subscribe(SubscriptionOptions options, std::function<void(const Event&
 }
 
 std::string Bus::publish(NewEvent event) {
-  return *impl_->publish(std::move(event), std::nullopt);
+  (void)impl_->publish(event, std::nullopt);
+  return std::move(event.id);
 }
 
 std::optional<std::string> Bus::try_publish(NewEvent event) {
-  return impl_->publish(std::move(event), 0ms);
+  if (!impl_->publish(event, 0ms)) return {};
+  return std::move(event.id);
 }
 
 std::vector<std::string> Bus::publish_atomic(std::vector<NewEvent> events) {
@@ -418,7 +421,7 @@ Confirm Bus::publish_and_wait(NewEvent event, std::chrono::milliseconds wait) {
   const auto end = Clock::now() + wait;
   auto waiter = std::make_shared<client::PublishWindow::Waiter>();
   auto confirm = waiter->get_future();
-  if (!impl_->publish(std::move(event), wait, waiter)) impl_->window_stayed_full(wait);
+  if (!impl_->publish(event, wait, waiter)) impl_->window_stayed_full(wait);
   return impl_->confirm_of(confirm, end, wait);
 }
 

@@ -56,25 +56,19 @@ std::string new_id() {
   // ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32.
   static constexpr char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   thread_local RandomBytes random;
-  std::array<std::uint8_t, 16> bytes{};
   const auto now =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
-  for (int index = 0; index < 6; ++index) bytes[index] = static_cast<std::uint8_t>(now >> (8 * (5 - index)));
-  random.take(bytes.data() + 6, 10);
+  std::array<std::uint64_t, 2> halves{};  // 40 bits each
+  for (auto& half : halves) random.take(reinterpret_cast<std::uint8_t*>(&half), 5);
 
   std::string text(26, '0');
-  unsigned bits = 0;
-  int held = 2;  // 26 digits hold 130 bits: two leading zeros
-  std::size_t digit = 0;
-  for (const std::uint8_t byte : bytes) {
-    bits = (bits << 8) | byte;
-    held += 8;
-    while (held >= 5) {
-      held -= 5;
-      text[digit++] = alphabet[(bits >> held) & 31];
-    }
-  }
+  const auto write = [&](std::size_t first, std::size_t digits, std::uint64_t bits) {
+    for (; digits > 0; bits >>= 5) text[first + --digits] = alphabet[bits & 31];
+  };
+  write(0, 10, static_cast<std::uint64_t>(now));
+  write(10, 8, halves[0]);
+  write(18, 8, halves[1]);
   return text;
 }
 
