@@ -411,8 +411,7 @@ bool Bus::publish_at_most_once(NewEvent event) {
   impl_->fill(event);
   event.sequence = 0;
   if (const auto excess = codec::check_limits(event); !excess.empty()) throw Error(Errc::usage, excess);
-  codec::Frame envelope = codec::encode_envelope(event);
-  if (!impl_->fleeting->append(envelope)) return false;
+  if (!impl_->fleeting->append(event)) return false;
   impl_->session.nudge();
   return true;
 }

@@ -1,9 +1,11 @@
 // bus/client/fleeting.cpp - what waits goes out in as few frames as possible; what finds no room is dropped.
 #include "bus/client/fleeting.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "bus/codec/codec.hpp"
+#include "bus/codec/envelope.hpp"
 
 namespace laban::client {
 namespace {
@@ -15,15 +17,21 @@ constexpr std::chrono::milliseconds retry_pause{1};
 
 }  // namespace
 
-bool FleetingOut::append(codec::Frame& envelope) {
-  const auto bytes = envelope.size();
+bool FleetingOut::append(const NewEvent& event) {
+  const auto bytes = codec::envelope_bytes(event);
   {
     const std::lock_guard lock{mutex_};
     const bool room =
-        waiting_.empty() || (waiting_.size() < waiting_events_max && waiting_bytes_ + bytes <= waiting_bytes_max);
+        waiting_events_ == 0 || (waiting_events_ < waiting_events_max && waiting_bytes_ + bytes <= waiting_bytes_max);
     if (path_ != Path::none && room && bytes <= codec::fleeting_frame_bytes_max - frame_bytes) {
-      waiting_bytes_ += bytes;
-      waiting_.push_back(std::move(envelope));
+      if (waiting_.empty() || waiting_.back().bytes() + bytes > frame_bytes) {
+        waiting_bytes_ += waiting_.emplace_back(memory_->take()).bytes();
+      }
+      auto& frame = waiting_.back();
+      waiting_bytes_ -= frame.bytes();
+      frame.add(event);
+      waiting_bytes_ += frame.bytes();
+      ++waiting_events_;
       return true;
     }
   }
@@ -40,9 +48,11 @@ void FleetingOut::welcomed(const codec::Welcome& welcome) {
 void FleetingOut::gone() {
   const std::lock_guard lock{mutex_};
   path_ = Path::none;
-  dropped_ += waiting_.size();
+  dropped_ += waiting_events_;
   waiting_.clear();
+  waiting_events_ = 0;
   waiting_bytes_ = 0;
+  frame_.reset();
 }
 
 bool FleetingOut::flush(Speaker& speaker) {
@@ -60,47 +70,43 @@ bool FleetingOut::flush(Speaker& speaker) {
   path_ = ready ? Path::open : Path::connecting;
   if (!ready) return true;
   blocked_ = false;
-  for (auto out = take(); !out.empty(); out = take()) {
-    codec::Fleeting fleeting{source_, {}};
-    for (const codec::Frame& envelope : std::as_const(out)) fleeting.events.push_back(envelope.bytes());
-    if (!speaker.say_ingest(std::make_shared<const codec::Frame>(codec::encode(fleeting)))) {
+  for (take(); frame_; take()) {
+    if (!speaker.say_ingest(frame_)) {
       // Full: what waits stays in its place, and who comes then finds no room.
       blocked_ = true;
       retry_at_ = Clock::now() + retry_pause;
-      give_back(std::move(out));
       return true;
     }
-    sent_ += out.size();
+    gave();
   }
   return true;
 }
 
-// A frame's worth of what waits.
-std::vector<codec::Frame> FleetingOut::take() {
-  const std::lock_guard lock{mutex_};
-  std::vector<codec::Frame> out;
-  std::size_t bytes = 0;
-  while (!waiting_.empty() && (out.empty() || bytes + waiting_.front().size() <= frame_bytes)) {
-    bytes += waiting_.front().size();
-    out.push_back(std::move(waiting_.front()));
+void FleetingOut::take() {
+  std::optional<codec::FleetingBuilder> builder;
+  {
+    const std::lock_guard lock{mutex_};
+    if (frame_ || waiting_.empty()) return;
+    builder = std::move(waiting_.front());
     waiting_.pop_front();
   }
-  waiting_bytes_ -= bytes;
-  return out;
+  frame_events_ = builder->size();
+  frame_bytes_ = builder->bytes();
+  frame_ = memory_->share(builder->finish(source_));
 }
 
-void FleetingOut::give_back(std::vector<codec::Frame> frames) {
+void FleetingOut::gave() {
+  sent_ += frame_events_;
+  frame_.reset();
   const std::lock_guard lock{mutex_};
-  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
-    waiting_bytes_ += frame->size();
-    waiting_.push_front(std::move(*frame));
-  }
+  waiting_events_ -= frame_events_;
+  waiting_bytes_ -= frame_bytes_;
 }
 
 bool FleetingOut::has_work() const {
   if (path_ == Path::connecting || blocked_) return false;  // the transport wakes when the hub listens
   const std::lock_guard lock{mutex_};
-  return !waiting_.empty();
+  return frame_ || !waiting_.empty();
 }
 
 Clock::time_point FleetingOut::deadline() const {

@@ -6,11 +6,13 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
+#include "bus/client/frame_memory.hpp"
 #include "bus/client/part.hpp"
+#include "bus/codec/publish_builder.hpp"
 #include "laban/options.hpp"
 
 namespace laban::client {
@@ -19,8 +21,8 @@ class FleetingOut final : public Part {
  public:
   explicit FleetingOut(std::string source) : source_(std::move(source)) {}
 
-  // Takes an encoded envelope; false: dropped and counted.
-  bool append(codec::Frame& envelope);
+  // Encodes an event into the frame that it leaves with; false: dropped and counted.
+  bool append(const NewEvent& event);
 
   void add_to(BusStats& stats) const;
 
@@ -39,19 +41,24 @@ class FleetingOut final : public Part {
     open,
   };
 
-  std::vector<codec::Frame> take();
-  void give_back(std::vector<codec::Frame> frames);
+  void take();
+  void gave();
 
   const std::string source_;
   // The I/O thread's own.
   std::string endpoint_;
   bool blocked_ = false;  // the transport takes no more for now
   Clock::time_point retry_at_{};
+  SharedFrame frame_;  // next to leave
+  std::size_t frame_events_ = 0;
+  std::size_t frame_bytes_ = 0;
+  const std::shared_ptr<FrameMemory> memory_ = std::make_shared<FrameMemory>();
 
   std::atomic<Path> path_{Path::known};
 
   mutable std::mutex mutex_;
-  std::deque<codec::Frame> waiting_;
+  std::deque<codec::FleetingBuilder> waiting_;  // the newest one is open
+  std::size_t waiting_events_ = 0;              // with those of frame_
   std::size_t waiting_bytes_ = 0;
 
   std::atomic<std::uint64_t> sent_{0};

@@ -34,11 +34,35 @@ Publish read(schema::Publish::Reader from) {
   return publish;
 }
 
-// Every event passes through a publish frame, so those that lie as our clients lay them out are read by hand.
+// Every event comes in a publish frame or a fleeting one, so those that lie as our clients lay them out are read by hand.
 constexpr auto message_size = capnp::_::structSize<schema::ClientMessage>();
 static_assert(message_size.data == 2 && message_size.pointers == 1);
 constexpr auto publish_size = capnp::_::structSize<schema::Publish>();
 static_assert(publish_size.data == 2 && publish_size.pointers == 1);
+
+constexpr auto fleeting_size = capnp::_::structSize<schema::Fleeting>();
+static_assert(fleeting_size.data == 0 && fleeting_size.pointers == 2);
+
+// False: not plain, or more or larger than may be.
+bool read_envelopes(PlainReader& from, const PlainReader::Object& of, std::size_t pointer,
+                    std::vector<Blob>& envelopes) {
+  const auto list = from.blobs(of, pointer);
+  if (!from.plain() || list.count > frame_events_max) return false;
+  envelopes.resize(list.count);
+  bool small_enough = true;
+  for (std::size_t i = 0; i < list.count; ++i) {
+    envelopes[i] = from.blob(list, i);
+    small_enough = small_enough && envelopes[i].size() <= envelope_bytes_max;
+  }
+  return small_enough && from.plain();
+}
+
+bool read_plain(std::span<const Word> words, Fleeting& fleeting) {
+  PlainReader from{words};
+  const auto root = from.root();
+  fleeting.source = from.text(root, 0);
+  return from.plain() && read_envelopes(from, root, 1, fleeting.events);
+}
 
 // False: not plain, or no publish frame.
 bool read_plain(std::span<const Word> words, Publish& publish) {
@@ -53,17 +77,8 @@ bool read_plain(std::span<const Word> words, Publish& publish) {
   const Word small = from.word(root, 1);
   publish.level = static_cast<Level>(small & level_mask);
   publish.atomic = (small & atomic_bit) != 0;
-  const auto events = from.blobs(root, 0);
-  if (!from.plain() || (small & level_mask) > static_cast<Word>(Level::synced) || events.count > frame_events_max) {
-    return false;
-  }
-  publish.events.resize(events.count);
-  bool small_enough = true;
-  for (std::size_t i = 0; i < events.count; ++i) {
-    publish.events[i] = from.blob(events, i);
-    small_enough = small_enough && publish.events[i].size() <= envelope_bytes_max;
-  }
-  return small_enough && from.plain();
+  return from.plain() && (small & level_mask) <= static_cast<Word>(Level::synced) &&
+         read_envelopes(from, root, 0, publish.events);
 }
 
 Subscribe read(schema::Subscribe::Reader from) {
@@ -399,6 +414,7 @@ Frame encode(const ClientMessage& message) {
 }
 
 Decoded<Fleeting> decode_fleeting(const Frame& frame) {
+  if (Fleeting fleeting; has_words(frame) && read_plain(words_of(frame), fleeting)) return fleeting;
   return guarded<Fleeting, schema::Fleeting>(frame, [](schema::Fleeting::Reader from) {
     Fleeting fleeting{view(from.getSource()), {}};
     const auto events = bounded(from.getEvents(), frame_events_max);

@@ -87,9 +87,14 @@ void append_recorded(const std::vector<Recorded>& events, Words& message) {
 }  // namespace
 
 Frame encode(const FeedBatch& batch) {
-  std::size_t words = 24 + batch.events.size() * element_words;
-  for (const auto& event : batch.fleeting) words += recorded_words(event);
-  FlatBuilder message{words, words_behind(batch.events)};
+  // The library makes the lists and fills the shorter; every event passes through the longer one, which is the last thing
+  // that it makes and is filled by hand. A batch of the hub has one of the two.
+  const bool stored = batch.events.size() >= batch.fleeting.size();
+  const auto& many = stored ? batch.events : batch.fleeting;
+  const auto& few = stored ? batch.fleeting : batch.events;
+  std::size_t words = 24 + many.size() * element_words;
+  for (const auto& event : few) words += recorded_words(event);
+  FlatBuilder message{words, words_behind(many)};
   auto to = message.initRoot<schema::FeedBatch>();
   to.setEpoch(batch.epoch);
   to.setSequence(batch.sequence);
@@ -97,15 +102,18 @@ Frame encode(const FeedBatch& batch) {
   to.setUpTo(batch.up_to);
   to.setRecordedtime(nanoseconds(batch.recordedtime));
   to.setFleetingBefore(batch.fleeting_before);
-  if (!batch.fleeting.empty()) {
-    auto fleeting = to.initFleeting(static_cast<unsigned>(batch.fleeting.size()));
+  const auto list = [&](bool of_stored, std::size_t size) {
+    const auto count = static_cast<unsigned>(size);
+    return of_stored ? to.initEvents(count) : to.initFleeting(count);
+  };
+  if (!few.empty()) {
+    auto events = list(!stored, few.size());
     unsigned index = 0;
-    for (const auto& event : batch.fleeting) write_recorded(event, fleeting[index++]);
+    for (const auto& event : few) write_recorded(event, events[index++]);
   }
-  // Every stored event passes here, so the library makes the list and no more; it must be the last thing that it makes.
-  if (!batch.events.empty()) (void)to.initEvents(static_cast<unsigned>(batch.events.size()));
+  if (!many.empty()) (void)list(stored, many.size());
   Words frame = message.finish_words();
-  if (!batch.events.empty()) append_recorded(batch.events, frame);
+  if (!many.empty()) append_recorded(many, frame);
   return Frame{std::move(frame)};
 }
 

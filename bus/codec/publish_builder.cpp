@@ -3,6 +3,7 @@
 
 #include <cassert>
 
+#include "bus/codec/capnp_text.hpp"
 #include "bus/codec/codec.hpp"
 #include "bus/codec/flat_builder.hpp"
 #include "bus/codec/pointer_words.hpp"
@@ -10,38 +11,46 @@
 
 namespace laban::codec {
 
-PublishBuilder::PublishBuilder(Words memory, std::uint64_t first_sequence, Level level)
-    : words_(std::move(memory)), first_sequence_(first_sequence), level_(level) {
+EnvelopeList::EnvelopeList(Words memory) : words_(std::move(memory)) {
   words_.assign(1, 0);  // the pointer to the message
 }
 
-void PublishBuilder::add(const NewEvent& event) {
+void EnvelopeList::add(const NewEvent& event, std::uint64_t sequence) {
   const auto word = static_cast<std::uint32_t>(words_.size());
-  const auto bytes = append_envelope(event, first_sequence_ + events_.size(), words_);
-  events_.push_back({word, static_cast<std::uint32_t>(bytes)});
+  const auto bytes = append_envelope(event, sequence, words_);
+  places_.push_back({word, static_cast<std::uint32_t>(bytes)});
+}
+
+Frame EnvelopeList::finish(const Words& message) {
+  assert(is_struct(message[0]) && offset_of(message[0]) == 0);
+  // Pointers count from where they stand: what lies behind the first moves as a whole.
+  const auto moved = static_cast<std::int64_t>(words_.size()) - 1;
+  words_[0] = struct_pointer(moved, data_words_of(message[0]), pointers_of(message[0]));
+  words_.insert(words_.end(), message.begin() + 1, message.end());
+  std::size_t pointer = words_.size() - places_.size();
+  for (const auto& place : places_) {
+    const auto offset = static_cast<std::int64_t>(place.word) - static_cast<std::int64_t>(pointer + 1);
+    words_[pointer++] = list_pointer(offset, ElementSize::byte, place.bytes);
+  }
+  return Frame{std::move(words_)};
 }
 
 Frame PublishBuilder::finish() {
-  // The library writes all but the envelopes. It puts their list last, so that its pointers are the last words.
-  FlatBuilder message{32 + events_.size()};
+  FlatBuilder message{32 + size()};
   auto publish = message.initRoot<schema::ClientMessage>().initPublish();
   publish.setFirstSequence(first_sequence_);
   publish.setLevel(static_cast<schema::Level>(level_));
   publish.setAtomic(atomic_);
-  (void)publish.initEvents(static_cast<unsigned>(events_.size()));
-  const Words frame = message.finish_words();
-  assert(is_struct(frame[0]) && offset_of(frame[0]) == 0);
+  (void)publish.initEvents(static_cast<unsigned>(size()));
+  return envelopes_.finish(message.finish_words());
+}
 
-  // Pointers count from where they stand: what lies behind the first moves as a whole.
-  const auto moved = static_cast<std::int64_t>(words_.size()) - 1;
-  words_[0] = struct_pointer(moved, data_words_of(frame[0]), pointers_of(frame[0]));
-  words_.insert(words_.end(), frame.begin() + 1, frame.end());
-  std::size_t pointer = words_.size() - events_.size();
-  for (const auto& event : events_) {
-    const auto offset = static_cast<std::int64_t>(event.word) - static_cast<std::int64_t>(pointer + 1);
-    words_[pointer++] = list_pointer(offset, ElementSize::byte, event.bytes);
-  }
-  return Frame{std::move(words_)};
+Frame FleetingBuilder::finish(std::string_view source) {
+  FlatBuilder message{32 + words_of(source.size()) + size()};
+  auto fleeting = message.initRoot<schema::Fleeting>();
+  LABAN_SET_TEXT(fleeting, Source, source);
+  (void)fleeting.initEvents(static_cast<unsigned>(size()));
+  return envelopes_.finish(message.finish_words());
 }
 
 }  // namespace laban::codec

@@ -150,9 +150,12 @@ class ZmqServer final : public Server {
     if (!has_ingest_ || !receive_part(ingest_, message_)) return false;
     const bool whole = !message_.more();
     note_principal();
-    if (whole) frame.assign(bytes_of(message_));
+    if (whole) {
+      take(message_, frame);
+      return true;
+    }
     while (message_.more() && receive_part(ingest_, message_)) continue;
-    if (!whole) frame.assign({});
+    frame.assign({});
     return true;
   }
 
