@@ -251,9 +251,7 @@ struct Bus::Impl {
   std::size_t hand_out_confirms() {
     if (!on_confirm) return 0;
     const Turn turn{*this};
-    auto confirms = window.take_confirms();
-    for (const auto& confirm : confirms) on_confirm(confirm);
-    return confirms.size();
+    return window.take_confirms(on_confirm);
   }
 
   void stop_taking() {

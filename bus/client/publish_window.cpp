@@ -16,7 +16,7 @@ static bool is_for_now(codec::Refusal code) {
 bool PublishWindow::has_room(std::size_t events, std::size_t bytes, bool beyond) const {
   if (named_ && !counted_) return false;  // the hub has not said yet where to go on
   if (events_ == 0) return true;          // one event goes through whatever its size
-  if (!beyond && confirms_.size() >= limits_.events) return false;
+  if (!beyond && kept_events_ >= limits_.events) return false;
   return events_ + events <= limits_.events && bytes_ + bytes <= limits_.bytes;
 }
 
@@ -88,7 +88,6 @@ void PublishWindow::add(const NewEvent& event, std::size_t bytes, std::shared_pt
   }
   batch->builder.add(event);
   if (waiter) batch->waiting.emplace(batch->settled.size(), Waiting{event.id, std::move(waiter)});
-  if (keeps_confirms_) batch->ids.push_back(event.id);
   batch->settled.push_back(false);
   ++batch->unsettled;
   batch->bytes += bytes;
@@ -128,8 +127,12 @@ SharedFrame PublishWindow::next() {
     batch = batches_[next_];
     batch->closed = true;
   }
-  if (!batch->frame) batch->frame = memory_->share(batch->builder.finish());
-  return batch->frame;
+  return frame_of(*batch);
+}
+
+const SharedFrame& PublishWindow::frame_of(Batch& batch) {
+  if (!batch.frame) batch.frame = memory_->share(batch.builder.finish());
+  return batch.frame;
 }
 
 void PublishWindow::sent() {
@@ -143,57 +146,77 @@ bool PublishWindow::has_unsent() const {
 }
 
 void PublishWindow::confirm(const codec::Confirms& confirms) {
-  const std::lock_guard lock{mutex_};
-  for (const auto& run : confirms.runs) {
-    // A hub that is about to go stores nothing more; the next one gets it.
-    if (run.refused && run.code == codec::Refusal::stopping) continue;
-    const std::uint64_t end = run.first_sequence + run.count;
-    auto place = batches_.begin();
-    if (growing_) {
-      place = std::partition_point(place, batches_.end(),
-                                   [&](const auto& batch) { return batch->end_sequence() <= run.first_sequence; });
-    }
-    for (; place != batches_.end(); ++place) {
-      Batch& batch = **place;
-      if (growing_ && batch.first_sequence >= end) break;
-      const auto first = std::max(batch.first_sequence, run.first_sequence);
-      const auto last = std::min(batch.end_sequence(), end);
-      for (auto sequence = first; sequence < last; ++sequence) {
-        const std::uint64_t offset = run.first_offset == 0 ? 0 : run.first_offset + (sequence - run.first_sequence);
-        settle(batch, sequence - batch.first_sequence, run, offset);
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& run : confirms.runs) {
+      // A hub that is about to go stores nothing more; the next one gets it.
+      if (run.refused && run.code == codec::Refusal::stopping) continue;
+      const std::uint64_t end = run.first_sequence + run.count;
+      auto place = batches_.begin();
+      if (growing_) {
+        place = std::partition_point(place, batches_.end(),
+                                     [&](const auto& batch) { return batch->end_sequence() <= run.first_sequence; });
+      }
+      for (; place != batches_.end(); ++place) {
+        const Batch& batch = **place;
+        if (growing_ && batch.first_sequence >= end) break;
+        const auto first = std::max(batch.first_sequence, run.first_sequence);
+        const auto last = std::min(batch.end_sequence(), end);
+        if (first < last) settle(*place, first - batch.first_sequence, last - batch.first_sequence, run);
       }
     }
+    drop_settled();
   }
-  drop_settled();
   moved_.notify_all();
 }
 
-void PublishWindow::settle(Batch& batch, std::size_t index, const codec::Confirms::Run& run, std::uint64_t offset) {
-  if (batch.settled[index]) return;
-  batch.settled[index] = true;
-  --batch.unsettled;
-  --events_;
-  if (run.refused) {
-    ++stats_.refused;
-  } else {
-    ++stats_.confirmed;
-    if (run.unroutable) ++stats_.unroutable;
+// What was settled before stays as it was.
+void PublishWindow::settle(const std::shared_ptr<Batch>& batch, std::size_t first, std::size_t last,
+                           const codec::Confirms::Run& run) {
+  while (first < last) {
+    std::size_t end = first;
+    for (; end < last && !batch->settled[end]; ++end) batch->settled[end] = true;
+    if (first < end) settle_alike(batch, first, end, run);
+    first = end + 1;
   }
-  if (!keeps_confirms_ && batch.waiting.empty()) return;
-  auto waiting = batch.waiting.extract(index);
-  if (!keeps_confirms_ && waiting.empty()) return;
-  Confirm confirm{keeps_confirms_ ? std::move(batch.ids[index]) : std::move(waiting.mapped().id),
-                  batch.first_sequence + index,
-                  offset,
-                  run.level,
-                  run.queues,
-                  run.unroutable,
-                  run.duplicate,
-                  run.refused,
-                  std::string{run.message},
-                  run.refused && is_for_now(run.code)};
-  if (!waiting.empty()) waiting.mapped().waiter->set_value(confirm);
-  if (keeps_confirms_) confirms_.push_back(std::move(confirm));
+}
+
+void PublishWindow::settle_alike(const std::shared_ptr<Batch>& batch, std::size_t first, std::size_t last,
+                                 const codec::Confirms::Run& run) {
+  const std::size_t count = last - first;
+  batch->unsettled -= count;
+  events_ -= count;
+  if (run.refused) {
+    stats_.refused += count;
+  } else {
+    stats_.confirmed += count;
+    if (run.unroutable) stats_.unroutable += count;
+  }
+  if (!keeps_confirms_ && batch->waiting.empty()) return;
+  Confirm fate{{},
+               batch->first_sequence + first,
+               run.first_offset == 0 ? 0 : run.first_offset + (batch->first_sequence + first - run.first_sequence),
+               run.level,
+               run.queues,
+               run.unroutable,
+               run.duplicate,
+               run.refused,
+               std::string{run.message},
+               run.refused && is_for_now(run.code)};
+  const auto waiting_end = batch->waiting.lower_bound(last);
+  for (auto waiting = batch->waiting.lower_bound(first); waiting != waiting_end;) {
+    Confirm confirm = fate;
+    confirm.id = std::move(waiting->second.id);
+    confirm.sequence += waiting->first - first;
+    if (confirm.offset != 0) confirm.offset += waiting->first - first;
+    waiting->second.waiter->set_value(std::move(confirm));
+    waiting = batch->waiting.erase(waiting);
+  }
+  if (!keeps_confirms_) return;
+  batch->closed = true;
+  (void)frame_of(*batch);
+  kept_.push_back({batch, first, count, std::move(fate)});
+  kept_events_ += count;
 }
 
 void PublishWindow::drop_settled() {
@@ -204,15 +227,32 @@ void PublishWindow::drop_settled() {
   }
 }
 
-std::deque<Confirm> PublishWindow::take_confirms() {
-  const std::lock_guard lock{mutex_};
+std::size_t PublishWindow::take_confirms(const std::function<void(const Confirm&)>& handler) {
+  std::vector<Kept> taken;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    if (kept_.empty()) return 0;
+    taken.swap(kept_);
+    count = std::exchange(kept_events_, 0);
+  }
   moved_.notify_all();
-  return std::exchange(confirms_, {});
+  for (auto& kept : taken) {
+    Confirm& confirm = kept.fate;
+    for (std::size_t index = kept.first; index < kept.first + kept.count; ++index) {
+      confirm.id = codec::envelope_id(kept.batch->builder.envelope(*kept.batch->frame, index));
+      handler(confirm);
+      ++confirm.sequence;
+      if (confirm.offset != 0) ++confirm.offset;
+    }
+    kept.batch.reset();
+  }
+  return count;
 }
 
 bool PublishWindow::has_confirms() const {
   const std::lock_guard lock{mutex_};
-  return !confirms_.empty();
+  return !kept_.empty();
 }
 
 void PublishWindow::add_to(BusStats& stats) const {

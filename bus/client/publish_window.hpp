@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -70,14 +71,15 @@ class PublishWindow {
   void sent();
   bool has_unsent() const;
 
-  // Settles events; `confirms` gets one a settled event where somebody listens.
+  // Settles events, and keeps what was said of them where somebody listens.
   void confirm(const codec::Confirms& confirms);
 
   // --- confirms for a handler
 
   // Keeps confirms until they are taken. Call before the first append.
   void keep_confirms() { keeps_confirms_ = true; }
-  std::deque<Confirm> take_confirms();
+  // Hands out what was kept, one object for one event after the other; returns how many.
+  std::size_t take_confirms(const std::function<void(const Confirm&)>& handler);
   bool has_confirms() const;
 
   void add_to(BusStats& stats) const;
@@ -94,7 +96,6 @@ class PublishWindow {
 
     std::uint64_t first_sequence = 0;
     codec::PublishBuilder builder;  // the I/O thread's once it is closed
-    std::vector<std::string> ids;   // where confirms are kept
     std::vector<bool> settled;
     std::size_t unsettled = 0;
     std::size_t bytes = 0;
@@ -106,11 +107,23 @@ class PublishWindow {
     bool holds(std::uint64_t sequence) const { return sequence >= first_sequence && sequence < end_sequence(); }
   };
 
+  // Neighbours with one fate, kept for a handler. Their frame has their ids.
+  struct Kept {
+    std::shared_ptr<const Batch> batch;
+    std::size_t first = 0;
+    std::size_t count = 0;
+    Confirm fate;  // of the first
+  };
+
   bool has_room(std::size_t bytes, bool beyond) const { return has_room(1, bytes, beyond); }
   bool has_room(std::size_t events, std::size_t bytes, bool beyond) const;
   bool underway(std::uint64_t sequence) const;
   void add(const NewEvent& event, std::size_t bytes, std::shared_ptr<Waiter> waiter, bool same_frame = false);
-  void settle(Batch& batch, std::size_t index, const codec::Confirms::Run& run, std::uint64_t offset);
+  const SharedFrame& frame_of(Batch& batch);
+  void settle(const std::shared_ptr<Batch>& batch, std::size_t first, std::size_t last,
+              const codec::Confirms::Run& run);
+  void settle_alike(const std::shared_ptr<Batch>& batch, std::size_t first, std::size_t last,
+                    const codec::Confirms::Run& run);
   void drop_settled();
 
   const Limits limits_;
@@ -127,7 +140,8 @@ class PublishWindow {
   std::size_t bytes_ = 0;
   std::optional<std::uint64_t> counted_;  // the last sequence that was counted here
   bool growing_ = true;                   // sequences have only grown so far: batches can be searched
-  std::deque<Confirm> confirms_;
+  std::vector<Kept> kept_;
+  std::size_t kept_events_ = 0;
   std::optional<Error> closed_;
   BusStats stats_;
 };

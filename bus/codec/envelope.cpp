@@ -163,6 +163,11 @@ bool read_envelope(Blob envelope, EventFields& fields) {
   }
 }
 
+std::string_view envelope_id(Blob envelope) {
+  PlainReader from{{reinterpret_cast<const Word*>(envelope.data()), envelope.size() / sizeof(Word)}};
+  return from.text(from.root(), id_pointer);
+}
+
 std::string check_limits(const EventFields& fields) {
   return find_excess(fields);
 }

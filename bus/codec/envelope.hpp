@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "bus/codec/frame.hpp"
 #include "laban/event.hpp"
@@ -20,6 +21,9 @@ inline constexpr std::size_t headers_max = 256;
 // malformed one is ever acted on. `envelope` is 8-byte aligned and outlives what is read. offset,
 // recordedtime and principal are left alone. False: malformed.
 bool read_envelope(Blob envelope, EventFields& fields);
+
+// The id of an envelope that this program wrote.
+std::string_view envelope_id(Blob envelope);
 
 // Why this event cannot be published, as "what is wrong: what to do"; empty for a good one.
 std::string check_limits(const EventFields& fields);

@@ -23,8 +23,13 @@ class EnvelopeList {
   std::size_t size() const { return places_.size(); }
   std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
 
-  // `message` is one that the library wrote; a list of so many empty blobs is its last object. Ends the list's use.
+  // `message` is one that the library wrote; a list of so many empty blobs is its last object. Ends the list's use, but for
+  // envelope().
   Frame finish(const Words& message);
+  // Where one lies in the frame that finish() gave.
+  Blob envelope(const Frame& frame, std::size_t index) const {
+    return frame.bytes().subspan(places_[index].word * sizeof(std::uint64_t), places_[index].bytes);
+  }
 
  private:
   struct Place {
@@ -46,8 +51,9 @@ class PublishBuilder {
   void add(const NewEvent& event) { envelopes_.add(event, first_sequence_ + envelopes_.size()); }
   std::size_t size() const { return envelopes_.size(); }
 
-  // Ends the builder's use.
+  // Ends the builder's use, but for envelope().
   Frame finish();
+  Blob envelope(const Frame& frame, std::size_t index) const { return envelopes_.envelope(frame, index); }
 
  private:
   EnvelopeList envelopes_;
