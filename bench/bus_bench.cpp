@@ -30,8 +30,10 @@ void run_hub(Slot& slot, const std::string& directory, bool sync) {
   options.http.clear();
   options.sync = sync ? SyncMode::group : SyncMode::off;
   const auto stop = stop_on_signal();
+  slot.started_ns = steady_ns();
   Hub hub{options};
   hub.start();
+  slot.finished_ns = steady_ns();
   std::strncpy(slot.endpoint, hub.endpoint().c_str(), sizeof slot.endpoint - 1);
   slot.ready = true;
   while (!stop.stop_requested()) std::this_thread::sleep_for(20ms);
@@ -279,6 +281,30 @@ Measurement confirm(const Settings& settings) {
   auto measurement = collect(processes, speaker, 3, one, "confirm");
   measurement.settings = settings;
   return measurement;
+}
+
+Restart restart(const Settings& settings) {
+  const Scratch scratch;
+  Processes processes;
+  Slot& first = processes.slot(0);
+  Slot& second = processes.slot(1);
+  Slot& speaker = processes.slot(2);
+  processes.start("hub", [&] { run_hub(first, scratch.path(), settings.sync); });
+  processes.await(first.ready, 20);
+  processes.start("publisher", [&] {
+    declare_queue(first);
+    run_publisher(first, speaker, settings);
+  });
+  processes.await(speaker.done, 600);
+  Restart result;
+  result.events = settings.count;
+  result.queued_bytes = static_cast<double>(processes.resident_bytes("hub"));
+  processes.kill_now("hub");
+  processes.start("hub again", [&] { run_hub(second, scratch.path(), settings.sync); });
+  processes.await(second.ready, 600);
+  result.seconds = static_cast<double>(second.finished_ns - second.started_ns) / 1e9;
+  result.restarted_bytes = static_cast<double>(processes.resident_bytes("hub again"));
+  return result;
 }
 
 }  // namespace laban::bench

@@ -17,4 +17,14 @@ Measurement confirm(const Settings& settings);
 // second run at 10,000 events a second; with a rate there is that run alone.
 Measurement queue(const Settings& settings);
 
+struct Restart {
+  std::uint64_t events = 0;
+  double queued_bytes = 0;     // resident, once they all wait in a queue
+  double seconds = 0;          // from the start of a hub whose forerunner was killed until it answers
+  double restarted_bytes = 0;  // resident then
+};
+
+// `count` events of `keys` keys are published into one queue that nobody reads, and the hub is killed.
+Restart restart(const Settings& settings);
+
 }  // namespace laban::bench

@@ -91,6 +91,18 @@ static void tell_queue_memory(std::uint64_t count) {
       told.enqueue_seconds, told.snapshot_seconds, told.snapshot_bytes_a_message, told.restore_seconds);
 }
 
+static void tell_restart(std::uint64_t count) {
+  Settings settings;
+  settings.count = count;
+  settings.window = 10'000;
+  const auto told = restart(settings);
+  constexpr double mib = 1 << 20;
+  std::printf(
+      "hub with %llu events in a queue: %.0f MiB in memory; started again after it was killed in %.2f s, then %.0f "
+      "MiB\n\n",
+      static_cast<unsigned long long>(told.events), told.queued_bytes / mib, told.seconds, told.restarted_bytes / mib);
+}
+
 static Pair engine_alone(std::uint64_t count) {
   Settings settings;
   settings.count = count;
@@ -137,9 +149,13 @@ static int run(int argc, char** argv) {
     tell_queue_memory(events(1e7));
     ++ran;
   }
+  if (std::string{"restart"}.find(wanted) != std::string::npos) {
+    tell_restart(events(1e7));
+    ++ran;
+  }
   if (ran > 0) return 0;
   std::cerr << "laban_bench: there is no benchmark '" << wanted
-            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-memory\n";
+            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-memory, restart\n";
   return 2;
 }
 

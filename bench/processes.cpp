@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -76,6 +77,27 @@ void Processes::await(const std::atomic<bool>& flag, double seconds) {
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the benchmark did not finish in time");
     std::this_thread::sleep_for(1ms);
   }
+}
+
+void Processes::kill_now(const std::string& name) {
+  for (auto& child : children_) {
+    if (child.ended || child.name != name) continue;
+    kill(child.id, SIGKILL);
+    waitpid(child.id, nullptr, 0);
+    child.ended = true;
+  }
+}
+
+std::uint64_t Processes::resident_bytes(const std::string& name) const {
+  std::uint64_t sum = 0;
+  for (const auto& child : children_) {
+    if (child.ended || child.name != name) continue;
+    std::ifstream statm{"/proc/" + std::to_string(child.id) + "/statm"};
+    std::uint64_t total = 0;
+    std::uint64_t resident = 0;
+    if (statm >> total >> resident) sum += resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  }
+  return sum;
 }
 
 std::vector<std::pair<std::string, double>> Processes::cpu() const {

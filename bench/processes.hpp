@@ -45,6 +45,12 @@ class Processes {
   // Waits until the flag is set; throws when a child died first or it took longer than `seconds`.
   void await(const std::atomic<bool>& flag, double seconds);
 
+  // Ends the children of this name at once, as a power cut would.
+  void kill_now(const std::string& name);
+
+  // What the children of this name hold in memory.
+  std::uint64_t resident_bytes(const std::string& name) const;
+
   // User and system time that children of each name have used so far, in seconds.
   std::vector<std::pair<std::string, double>> cpu() const;
 
