@@ -29,7 +29,7 @@ bool FleetingOut::append(const NewEvent& event) {
       }
       auto& frame = waiting_.back();
       waiting_bytes_ -= frame.bytes();
-      frame.add(event);
+      frame.add(event, bytes);
       waiting_bytes_ += frame.bytes();
       ++waiting_events_;
       return true;

@@ -86,7 +86,7 @@ void PublishWindow::add(const NewEvent& event, std::size_t bytes, std::shared_pt
     batches_.push_back(std::make_shared<Batch>(memory_->take(), sequence, level_));
     batch = batches_.back().get();
   }
-  batch->builder.add(event);
+  batch->builder.add(event, bytes - codec::event_overhead_bytes);
   if (waiter) batch->waiting.emplace(batch->settled.size(), Waiting{event.id, std::move(waiter)});
   batch->settled.push_back(false);
   ++batch->unsettled;

@@ -50,29 +50,33 @@ constexpr std::size_t root_words = 1 + data_words + pointers;  // with the point
 bool read_plain(std::span<const Word> words, EventFields& fields) {
   PlainReader from{words};
   const auto envelope = from.root();
-  if (from.has(envelope, headers_pointer)) return false;
-  const auto text = [&](Pointer pointer) { return from.text(envelope, pointer); };
+  // Of an older release it would be shorter, of a newer one longer.
+  if (envelope.data_words < data_words || envelope.pointers < pointers) return false;
+  const Word* data = words.data() + envelope.first;
+  const std::size_t first_pointer = envelope.first + envelope.data_words;
+  if (words[first_pointer + headers_pointer] != 0) return false;
+  const auto text = [&](Pointer pointer) { return from.text_at(first_pointer + pointer); };
   fields.id = text(id_pointer);
   fields.source = text(source_pointer);
   fields.type = text(type_pointer);
   fields.subject = text(subject_pointer);
-  fields.time = at(static_cast<std::int64_t>(from.word(envelope, time_word)));
+  fields.time = at(static_cast<std::int64_t>(data[time_word]));
   fields.dataschema = text(dataschema_pointer);
   fields.datacontenttype = text(datacontenttype_pointer);
   fields.correlationid = text(correlationid_pointer);
   fields.causationid = text(causationid_pointer);
   fields.traceparent = text(traceparent_pointer);
-  fields.sequence = from.word(envelope, sequence_word);
+  fields.sequence = data[sequence_word];
   fields.partitionkey = text(partitionkey_pointer);
   fields.exchange = text(exchange_pointer);
   fields.routingkey = text(routingkey_pointer);
   fields.headers.clear();
-  fields.data = from.blob(envelope, data_pointer);
-  fields.expirytime = at(static_cast<std::int64_t>(from.word(envelope, expirytime_word)));
-  fields.deliverytime = at(static_cast<std::int64_t>(from.word(envelope, deliverytime_word)));
-  fields.priority = static_cast<std::uint8_t>(from.word(envelope, small_word));
+  fields.data = from.blob_at(first_pointer + data_pointer);
+  fields.expirytime = at(static_cast<std::int64_t>(data[expirytime_word]));
+  fields.deliverytime = at(static_cast<std::int64_t>(data[deliverytime_word]));
+  fields.priority = static_cast<std::uint8_t>(data[small_word]);
   fields.replyto = text(replyto_pointer);
-  fields.mandatory = (from.word(envelope, small_word) & mandatory_bit) != 0;
+  fields.mandatory = (data[small_word] & mandatory_bit) != 0;
   return from.plain();
 }
 
@@ -165,7 +169,8 @@ bool read_envelope(Blob envelope, EventFields& fields) {
 
 std::string_view envelope_id(Blob envelope) {
   PlainReader from{{reinterpret_cast<const Word*>(envelope.data()), envelope.size() / sizeof(Word)}};
-  return from.text(from.root(), id_pointer);
+  const auto root = from.root();
+  return from.text(root, id_pointer);
 }
 
 std::string check_limits(const EventFields& fields) {
@@ -266,14 +271,13 @@ std::size_t envelope_bytes(const NewEvent& event) {
   return words * sizeof(Word);
 }
 
-std::size_t append_envelope(const NewEvent& event, std::uint64_t sequence, Words& to) {
+std::size_t append_envelope(const NewEvent& event, std::size_t bytes, std::uint64_t sequence, Words& to) {
   const std::size_t before = to.size();
   if (!event.headers.empty()) {
     const Words built = built_envelope(event, sequence);
-    to.insert(to.end(), built.begin(), built.end());
+    to.append(built.data(), built.size());
     return built.size() * sizeof(Word);
   }
-  const std::size_t bytes = envelope_bytes(event);
   to.resize(before + bytes / sizeof(Word));
   Word* root = to.data() + before;
   PlainWriter envelope{root};
@@ -304,8 +308,7 @@ std::size_t append_envelope(const NewEvent& event, std::uint64_t sequence, Words
 
 Frame encode_envelope(const NewEvent& event) {
   Words words;
-  words.reserve(envelope_bytes(event) / sizeof(Word));
-  (void)append_envelope(event, event.sequence, words);
+  (void)append_envelope(event, envelope_bytes(event), event.sequence, words);
   return Frame{std::move(words)};
 }
 

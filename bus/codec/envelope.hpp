@@ -32,8 +32,9 @@ std::string check_limits(const NewEvent& event);
 // One segment without a segment table, as wire and log want it.
 Frame encode_envelope(const NewEvent& event);
 
-// The same behind what is there already, with this sequence instead of the event's own. Returns how many bytes it took.
-std::size_t append_envelope(const NewEvent& event, std::uint64_t sequence, Words& to);
+// The same behind what is there already, with this sequence instead of the event's own. `bytes` as envelope_bytes() tells;
+// returns how many it took.
+std::size_t append_envelope(const NewEvent& event, std::size_t bytes, std::uint64_t sequence, Words& to);
 
 // What it will take; with headers a little less may do.
 std::size_t envelope_bytes(const NewEvent& event);

@@ -62,14 +62,14 @@ std::string new_id() {
   std::array<std::uint64_t, 2> halves{};  // 40 bits each
   for (auto& half : halves) random.take(reinterpret_cast<std::uint8_t*>(&half), 5);
 
-  std::string text(26, '0');
-  const auto write = [&](std::size_t first, std::size_t digits, std::uint64_t bits) {
-    for (; digits > 0; bits >>= 5) text[first + --digits] = alphabet[bits & 31];
+  std::array<char, 26> text;
+  const auto write = [&](int first, int digits, std::uint64_t bits) {
+    for (int digit = first + digits - 1; digit >= first; --digit, bits >>= 5) text[digit] = alphabet[bits & 31];
   };
   write(0, 10, static_cast<std::uint64_t>(now));
   write(10, 8, halves[0]);
   write(18, 8, halves[1]);
-  return text;
+  return {text.data(), text.size()};
 }
 
 std::vector<std::byte> flat_payload(capnp::MessageBuilder& message) {

@@ -50,13 +50,26 @@ class PlainReader {
   bool has(const Object& of, std::size_t index) const { return index < of.pointers && words_[place(of, index)] != 0; }
 
   std::string_view text(const Object& of, std::size_t index) {
-    const Blob bytes = blob(of, index);
+    return index < of.pointers ? text_at(place(of, index)) : std::string_view{};
+  }
+  Blob blob(const Object& of, std::size_t index) { return index < of.pointers ? blob_at(place(of, index)) : Blob{}; }
+
+  // What the pointer at this word leads to.
+  std::string_view text_at(std::size_t pointer) {
+    const Blob bytes = blob_at(pointer);
     if (bytes.data() == nullptr) return {};
     // A text ends in a zero that is none of it.
     if (bytes.empty() || bytes.back() != std::byte{0}) return not_plain<std::string_view>();
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size() - 1};
   }
-  Blob blob(const Object& of, std::size_t index) { return has(of, index) ? blob_at(place(of, index)) : Blob{}; }
+  Blob blob_at(std::size_t pointer) {
+    const Word at = words_[pointer];
+    if (at == 0) return {};
+    const auto first = target(pointer);
+    const std::uint32_t count = count_of(at);
+    if (!is_list(at, ElementSize::byte) || !take(first, (std::uint64_t{count} + 7) / 8)) return not_plain<Blob>();
+    return {reinterpret_cast<const std::byte*>(words_.data() + first), count};
+  }
 
   // A list of blobs; blob() reads its elements.
   List blobs(const Object& of, std::size_t index) {
@@ -66,9 +79,7 @@ class PlainReader {
     if (!is_list(at, ElementSize::pointer) || !take(first, count_of(at))) return not_plain<List>();
     return {static_cast<std::size_t>(first), count_of(at)};
   }
-  Blob blob(const List& of, std::size_t index) {
-    return words_[of.first + index] == 0 ? Blob{} : blob_at(of.first + index);
-  }
+  Blob blob(const List& of, std::size_t index) { return blob_at(of.first + index); }
 
   // A list of structs of exactly this size; object() gives its elements.
   List objects(const Object& of, std::size_t index, std::uint16_t data_words, std::uint16_t pointers) {
@@ -110,13 +121,6 @@ class PlainReader {
     const auto first = target(pointer);
     if (!is_struct(at) || !take(first, std::uint64_t{data_words_of(at)} + pointers_of(at))) return not_plain<Object>();
     return {static_cast<std::size_t>(first), data_words_of(at), pointers_of(at)};
-  }
-  Blob blob_at(std::size_t pointer) {
-    const Word at = words_[pointer];
-    const auto first = target(pointer);
-    const std::uint32_t count = count_of(at);
-    if (!is_list(at, ElementSize::byte) || !take(first, (std::uint64_t{count} + 7) / 8)) return not_plain<Blob>();
-    return {reinterpret_cast<const std::byte*>(words_.data() + first), count};
   }
 
   std::span<const Word> words_;

@@ -12,12 +12,13 @@
 namespace laban::codec {
 
 EnvelopeList::EnvelopeList(Words memory) : words_(std::move(memory)) {
-  words_.assign(1, 0);  // the pointer to the message
+  words_.clear();
+  words_.resize(1);  // for the pointer to the message
 }
 
-void EnvelopeList::add(const NewEvent& event, std::uint64_t sequence) {
+void EnvelopeList::add(const NewEvent& event, std::size_t bytes_needed, std::uint64_t sequence) {
   const auto word = static_cast<std::uint32_t>(words_.size());
-  const auto bytes = append_envelope(event, sequence, words_);
+  const auto bytes = append_envelope(event, bytes_needed, sequence, words_);
   places_.push_back({word, static_cast<std::uint32_t>(bytes)});
 }
 
@@ -26,7 +27,7 @@ Frame EnvelopeList::finish(const Words& message) {
   // Pointers count from where they stand: what lies behind the first moves as a whole.
   const auto moved = static_cast<std::int64_t>(words_.size()) - 1;
   words_[0] = struct_pointer(moved, data_words_of(message[0]), pointers_of(message[0]));
-  words_.insert(words_.end(), message.begin() + 1, message.end());
+  words_.append(message.data() + 1, message.size() - 1);
   std::size_t pointer = words_.size() - places_.size();
   for (const auto& place : places_) {
     const auto offset = static_cast<std::int64_t>(place.word) - static_cast<std::int64_t>(pointer + 1);

@@ -19,7 +19,8 @@ class EnvelopeList {
   // Writes into `memory`, whatever was in it.
   explicit EnvelopeList(Words memory);
 
-  void add(const NewEvent& event, std::uint64_t sequence);
+  // `bytes` as envelope_bytes() tells.
+  void add(const NewEvent& event, std::size_t bytes, std::uint64_t sequence);
   std::size_t size() const { return places_.size(); }
   std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
 
@@ -48,7 +49,9 @@ class PublishBuilder {
       : envelopes_(std::move(memory)), first_sequence_(first_sequence), level_(level) {}
 
   void make_atomic() { atomic_ = true; }  // the hub stores all or none
-  void add(const NewEvent& event) { envelopes_.add(event, first_sequence_ + envelopes_.size()); }
+  void add(const NewEvent& event, std::size_t bytes) {
+    envelopes_.add(event, bytes, first_sequence_ + envelopes_.size());
+  }
   std::size_t size() const { return envelopes_.size(); }
 
   // Ends the builder's use, but for envelope().
@@ -67,7 +70,7 @@ class FleetingBuilder {
  public:
   explicit FleetingBuilder(Words memory) : envelopes_(std::move(memory)) {}
 
-  void add(const NewEvent& event) { envelopes_.add(event, 0); }
+  void add(const NewEvent& event, std::size_t bytes) { envelopes_.add(event, bytes, 0); }
   std::size_t size() const { return envelopes_.size(); }
   std::size_t bytes() const { return envelopes_.bytes(); }
 

@@ -133,6 +133,11 @@ Frame damaged(const Frame& frame, std::size_t hot, std::size_t hot_words, std::m
   return Frame{std::move(words)};
 }
 
+void add_random(PublishBuilder& builder, std::mt19937_64& random) {
+  const auto event = random_event(random);
+  builder.add(event, envelope_bytes(event));
+}
+
 std::vector<std::uint64_t> words_of_frame(Blob bytes) {
   std::vector<std::uint64_t> words(bytes.size() / 8);
   std::memcpy(words.data(), bytes.data(), bytes.size());
@@ -209,7 +214,7 @@ TEST_CASE("by hand: a publish frame reads like the one that the library writes")
     std::vector<NewEvent> events(random() % 20);
     for (auto& event : events) {
       event = random_event(random, random() % 5 == 0);
-      builder.add(event);
+      builder.add(event, envelope_bytes(event));
     }
     CHECK(builder.size() == events.size());
     Frame frame = builder.finish();
@@ -273,7 +278,7 @@ TEST_CASE("by hand: damaged publish frames are read as the library reads them, o
     PublishBuilder builder{Words{}, random(), static_cast<Level>(random() % 3)};
     if (random() % 2 == 0) builder.make_atomic();
     const auto count = random() % 5;
-    for (std::size_t k = 0; k < count; ++k) builder.add(random_event(random));
+    for (std::size_t k = 0; k < count; ++k) add_random(builder, random);
     const Frame whole = builder.finish();
     // Message, publish and the list's pointers are the last words; the pointer to them is the first.
     const std::size_t hot =

@@ -104,8 +104,8 @@ TEST_CASE("envelope: the payload is aligned, so that it is read in place") {
 
 TEST_CASE("envelope: one is put behind another with a sequence of its own, and nothing else changes") {
   NewEvent event = full_event();
-  Words words(3, 77);
-  const auto bytes = append_envelope(event, 0x0102030405060708, words);
+  Words words{77, 77, 77};
+  const auto bytes = append_envelope(event, envelope_bytes(event), 0x0102030405060708, words);
   CHECK(words.size() == 3 + bytes / 8);
   CHECK(words[2] == 77);
   EventFields fields;

@@ -118,7 +118,7 @@ TEST_CASE("codec: random bytes and random damage come back (G52)") {
   for (int round = 0; round < 20'000; ++round) {
     Words words(random() % 20);
     for (auto& word : words) word = random();
-    if (!words.empty() && round % 2 == 0) words[0] = (random() % 8) << 32 | (random() % 8) << 48;
+    if (words.size() != 0 && round % 2 == 0) words[0] = (random() % 8) << 32 | (random() % 8) << 48;
     read_all_ways(Frame{std::move(words)});
   }
 }
