@@ -31,7 +31,7 @@ class FrameMemory : public std::enable_shared_from_this<FrameMemory> {
   }
 
  private:
-  static constexpr std::size_t spare_max = 32;  // about as many as a full publish window has
+  static constexpr std::size_t spare_max = 32;              // about as many as a full publish window has
   static constexpr std::size_t words_max = (2u << 20) / 8;  // the memory of a larger one is let go
 
   void give_back(codec::Words words) {

@@ -216,6 +216,7 @@ void Broker::add_queue(routing::QueueId id, const std::string& name, queue::Queu
   auto entry = std::make_unique<QueueEntry>(id, name, std::move(queue));
   if (by_id_.size() <= id) by_id_.resize(id + 1, nullptr);
   by_id_[id] = entry.get();
+  if (name == parking_queue) parking_ = id;
   queues_[id] = std::move(entry);
 }
 

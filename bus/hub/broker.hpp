@@ -113,6 +113,7 @@ class Broker {
   const routing::Topology& topology() const { return topology_; }
   QueueEntry* queue(routing::QueueId id);
   QueueEntry* queue(std::string_view name);
+  QueueEntry* parking() { return queue(parking_); }
   Producer* producer(std::string_view name);
   Producer* producer(std::uint32_t number);
   std::uint32_t next_producer() const { return next_producer_; }
@@ -153,6 +154,7 @@ class Broker {
   routing::Topology topology_;
   std::map<routing::QueueId, std::unique_ptr<QueueEntry>> queues_;
   std::vector<QueueEntry*> by_id_;  // dense, for the hot path
+  routing::QueueId parking_ = 0;
   std::map<routing::QueueId, std::string> deleted_;
   std::uint32_t next_producer_ = 1;
   std::map<std::uint32_t, std::unique_ptr<Producer>> producers_;

@@ -18,13 +18,19 @@
 
 namespace laban::hub {
 
-// Events of one producer that the log did not take: told to it as refused, and not yet in the ledger.
-struct Unstored {
+// Events that something happened to, added up until they are told.
+struct Sum {
   static constexpr std::size_t keys_max = 16;
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   std::uint64_t count = 0;
   std::set<std::string, std::less<>> keys;  // of some
+
+  void add(std::uint64_t number, std::string_view key) {
+    if (count++ == 0) first = number;
+    last = number;
+    if (keys.size() < keys_max) keys.emplace(key);
+  }
 };
 
 // Threads: belongs to the hub's thread.
@@ -40,25 +46,19 @@ struct Core {
   Feeds& feeds;
   Probe& probe;
 
-  std::uint64_t head = 0;       // the newest event that anybody may know of
-  std::string storage_trouble;  // why the log cannot be written, empty while it can
-  bool disk_low = false;        // refuse publishing before the disk is full
-  std::string_view log_held;    // what keeps the log longer than it was told to: a label, empty for nothing
-  std::map<std::uint32_t, Unstored> unstored;  // by producer
+  std::uint64_t head = 0;                 // the newest event that anybody may know of
+  std::string storage_trouble;            // why the log cannot be written, empty while it can
+  bool disk_low = false;                  // refuse publishing before the disk is full
+  std::string_view log_held;              // what keeps the log longer than it was told to: a label, empty for nothing
+  std::map<std::uint32_t, Sum> unstored;  // sequences that the log did not take, told as refused; by producer
   std::string unstored_why;
+  Sum unparked;                         // offsets that no queue took, while parking was full
   std::vector<routing::QueueId> dirty;  // queues with something to deliver or to log
 
   void mark_dirty(QueueEntry& queue) {
     if (queue.dirty) return;
     queue.dirty = true;
     dirty.push_back(queue.id);
-  }
-
-  void note_unstored(std::uint32_t producer, std::uint64_t sequence, std::string_view key) {
-    auto& of = unstored[producer];
-    if (of.count++ == 0) of.first = sequence;
-    of.last = sequence;
-    if (of.keys.size() < Unstored::keys_max) of.keys.emplace(key);
   }
 
   // The hub's clock. It never goes back, also not against the log.

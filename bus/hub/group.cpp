@@ -200,6 +200,7 @@ void Group::succeed() {
       for (const auto id : to.header.queues) {
         if (QueueEntry* entry = core_.broker.queue(id)) core_.mark_dirty(*entry);
       }
+      if (event.unparked) core_.unparked.add(offset, event.key);
       core_.feeds.add({offset, stored_.recordedtime, event.principal, event.envelope}, event.exchange,
                       event.routingkey);
       ++offset;
@@ -218,7 +219,7 @@ void Group::fail(Batch& batch, const std::string& reason) {
   core_.storage_trouble = reason;
   core_.unstored_why = reason;
   for (const auto& event : batch.events) {
-    if (event.producer != 0) core_.note_unstored(event.producer, event.sequence, event.key);
+    if (event.producer != 0) core_.unstored[event.producer].add(event.sequence, event.key);
   }
   for (auto& answer : batch.answers) {
     for (auto& run : answer.confirms.runs) {

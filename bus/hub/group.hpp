@@ -32,6 +32,7 @@ struct GatheredEvent {
   std::uint16_t queue_count = 0;
   std::uint16_t flags = 0;
   std::uint8_t priority = 0;
+  bool unparked = false;  // no queue took it, and parking is full
 };
 
 // Threads:  belongs to the hub's thread; `wake` is called on the journal's helper thread.

@@ -343,7 +343,6 @@ void Loop::timers() {
     requests_.expire(now);
     probe_.connections_are(server_->connections());
     if (journal::files_exhausted()) probe_.no_file_could_be_opened();
-    bound_parking();
     remove_unwanted();
     publishing_.forget_old(core_.now());
     retain(now);
@@ -387,18 +386,6 @@ void Loop::watch_disk() {
   // Only a try can tell that a full disk has room again.
   if (!space.low && !journal_->failed()) core_.storage_trouble.clear();
   ready_ = core_.storage_trouble.empty() && !core_.disk_low;
-}
-
-// Unroutable events are kept for a person to look at, not for ever. The log has them all the same.
-void Loop::bound_parking() {
-  QueueEntry* parking = broker_->queue(parking_queue);
-  if (parking == nullptr || parking->queue.counts().ready <= options_.limits.parking_max) return;
-  const auto given_up = parking->queue.purge(core_.now());
-  core_.mark_dirty(*parking);
-  busy_ = true;
-  spdlog::warn(
-      "laban hub: {} unroutable events left {} unread, see laban.lost: bind queues to what is published, or read it",
-      given_up, parking_queue);
 }
 
 void Loop::remove_unwanted() {

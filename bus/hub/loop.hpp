@@ -63,7 +63,6 @@ class Loop {
   void timers();
   void ping();
   void watch_disk();
-  void bound_parking();
   void remove_unwanted();
   void save_checkpoint();
   void retain(Clock::time_point now);

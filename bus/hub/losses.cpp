@@ -94,6 +94,18 @@ void Losses::flush(Publishing& publishing) {
     loss.detail = core_.unstored_why;
     tell_later(loss);
   }
+  if (const auto unparked = std::exchange(core_.unparked, {}); unparked.count != 0) {
+    Loss loss;
+    loss.why = "overflow";
+    loss.whose = "parking";
+    loss.who = parking_queue;
+    loss.from = unparked.first;
+    loss.to = unparked.last;
+    loss.count = unparked.count;
+    loss.keys.assign(unparked.keys.begin(), unparked.keys.end());
+    loss.detail = "no queue took these and parking is full: bind queues to what is published, then read or purge it";
+    tell_later(loss);
+  }
   for (const auto& [key, loss] : std::exchange(later_, {})) tell(publishing, loss);
 }
 

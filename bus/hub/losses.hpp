@@ -18,7 +18,7 @@ class Publishing;
 // Who lost what, and why.
 struct Loss {
   std::string_view why;    // a label: expired, purged, retention, refused, overflow …
-  std::string_view whose;  // queue, cursor, publisher, subscription
+  std::string_view whose;  // queue, cursor, publisher, subscription, parking
   std::string who;         // its name
   bool sequences = false;  // from and to count a publisher's events; else they are offsets
   std::uint64_t from = 0;

@@ -36,7 +36,7 @@ struct HubLimits {
   std::size_t replay_scan_bytes = 16u << 20;      // read for one answer that matches little
   std::size_t replay_cycle_bytes = 8u << 20;      // read before live traffic is looked at again
   std::size_t session_backlog_bytes = 64u << 20;  // waiting for a client that does not read; then it is cut off
-  std::uint64_t parking_max = 1'000'000;   // unroutable events kept in laban.parking; beyond it all go to the ledger
+  std::uint64_t parking_max = 100'000;     // unroutable events kept in laban.parking; what comes then is ledgered
   std::chrono::hours producer_memory{24};  // an anonymous producer is forgotten so long after its last word
 };
 

@@ -7,11 +7,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "bus/routing/string_map.hpp"
 #include "bus/transport/server.hpp"
 
 namespace laban::hub {
@@ -64,11 +65,31 @@ struct Counters {
   SyncTimes sync_times;
 };
 
+// A counter an exchange. Neighbouring events often share one, so the last is at hand.
+class ByExchange {
+ public:
+  ByExchange() = default;
+  ByExchange(const ByExchange&) = delete;
+  ByExchange& operator=(const ByExchange&) = delete;
+
+  std::uint64_t& operator[](std::string_view exchange) {
+    if (last_ == nullptr || last_->first != exchange) last_ = &*counts_.try_emplace(std::string{exchange}).first;
+    return last_->second;
+  }
+  auto find(std::string_view exchange) const { return counts_.find(exchange); }
+  auto begin() const { return counts_.begin(); }
+  auto end() const { return counts_.end(); }
+
+ private:
+  std::map<std::string, std::uint64_t, std::less<>> counts_;
+  std::pair<const std::string, std::uint64_t>* last_ = nullptr;
+};
+
 // By label.
 struct Totals {
-  routing::StringMap<std::uint64_t> published;   // by exchange
-  routing::StringMap<std::uint64_t> unroutable;  // by exchange
-  std::map<std::string, std::uint64_t> lost;     // by reason
+  ByExchange published;
+  ByExchange unroutable;
+  std::map<std::string, std::uint64_t> lost;  // by reason
   std::uint64_t confirmed = 0;
   std::uint64_t log_dropped = 0;
   std::uint64_t log_carried = 0;

@@ -244,7 +244,11 @@ void Publishing::check_route(Checked& result) {
   result.reached = static_cast<std::uint32_t>(to.queues.size());
   // Parking keeps what nobody took; it is no queue that the event reached.
   if (to.queues.empty() && !is_reserved(fields_.exchange)) {
-    if (const auto parking = core_.broker.topology().queue_id(parking_queue); parking != 0) queues_.push_back(parking);
+    const QueueEntry* parking = core_.broker.parking();
+    const bool room = parking != nullptr &&
+                      parking->queue.counts().ready + parking->pending_messages < core_.options.limits.parking_max;
+    if (room) queues_.push_back(parking->id);
+    result.event.unparked = !room;
   }
   result.queue_count = static_cast<std::uint32_t>(queues_.size() - result.first_queue);
 }

@@ -179,7 +179,7 @@ TEST_CASE("by hand: what an envelope will take is never less than it does, heade
   }
 }
 
-TEST_CASE("by hand: damaged envelopes are read as the library reads them, or refused as it refuses them") {
+TEST_CASE("by hand: damaged envelopes are read as the library reads them, or refused as it refuses them (G330)") {
   LABAN_SEED(seed);
   std::mt19937_64 random{seed};
   int refused = 0;
@@ -270,7 +270,7 @@ TEST_CASE("by hand: a feed batch is the library's, word for word") {
   }
 }
 
-TEST_CASE("by hand: damaged publish frames are read as the library reads them, or refused as it refuses them") {
+TEST_CASE("by hand: damaged publish frames are read as the library reads them, or refused as it refuses them (G330)") {
   LABAN_SEED(seed);
   std::mt19937_64 random{seed};
   int refused = 0;
@@ -313,7 +313,7 @@ TEST_CASE("by hand: damaged publish frames are read as the library reads them, o
   CHECK(refused > 0);
 }
 
-TEST_CASE("by hand: damaged feed batches are read as the library reads them, or refused as it refuses them") {
+TEST_CASE("by hand: damaged feed batches are read as the library reads them, or refused as it refuses them (G330)") {
   LABAN_SEED(seed);
   std::mt19937_64 random{seed};
   int refused = 0;
