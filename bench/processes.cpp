@@ -123,6 +123,7 @@ Measurement collect(Processes& processes, const Slot& speaker, std::size_t first
   Measurement result;
   result.name = name;
   result.settings = settings;
+  const auto before = processes.cpu();
   std::uint64_t finished = 0;
   for (std::uint32_t i = 0; i < settings.subscribers; ++i) {
     Slot& receiver = processes.slot(first + i);
@@ -131,7 +132,8 @@ Measurement collect(Processes& processes, const Slot& speaker, std::size_t first
     if (receiver.latency.p50 > result.latency.p50) result.latency = receiver.latency;
     result.events = receiver.events;
   }
-  result.cpu = processes.cpu();
+  result.cpu = processes.cpu();  // the same roles in the same order, since all have been started
+  for (std::size_t i = 0; i < before.size(); ++i) result.cpu[i].second -= before[i].second;
   result.seconds = static_cast<double>(finished - speaker.started_ns) / 1e9;
   return result;
 }
