@@ -148,10 +148,11 @@ void Witness::Fold::load() {
   });
   services.load(store);
   for (auto& entry : entries) {
-    for (const auto n : tracker.totals(entry.facts->index).ended) entry.ended += n;
+    std::uint64_t ended = 0;
+    for (const auto n : tracker.totals(entry.facts->index).ended) ended += n;
     const std::string part = forecast_part + std::to_string(entry.facts->index);
     store.each_part(part, [&](std::string_view name, std::string_view bytes) {
-      if (name == part && !entry.forecast.restore(bytes))
+      if (name == part && !entry.forecast.restore(bytes, ended))
         throw Error(Errc::storage, "the store's forecasts of " + entry.facts->id +
                                        " cannot be read: the store is damaged, move it away");
     });
@@ -188,7 +189,8 @@ void Witness::Fold::touch(InstanceIndex instance) {
   dirty.push_back(instance);
 }
 
-void Witness::Fold::apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time) {
+void Witness::Fold::apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time,
+                          bool waits) {
   touch(change.instance);
   record(change, offset, time);
   Entry& entry = entries[change.definition];
@@ -199,9 +201,10 @@ void Witness::Fold::apply(const Change& change, const EventSummary* event, std::
     ++entry.statistics.passed[change.step];
     if (!change.started && !change.anew) entry.statistics.step_duration[change.step].add(change.step_took);
   }
-  PendingEvent pending{change.instance, *event};
-  pending.summary.step = change.step;
-  events.push_back(std::move(pending));
+  if (!waits) {
+    events.push_back({change.instance, *event});
+    events.back().summary.step = change.step;
+  }
   if (!change.started && !change.anew && change.step != no_index && change.previous_step != no_index)
     entry.forecast.pass(change.previous_step, change.step, change.step_took);
   if (change.ended) learn_end(change);

@@ -41,7 +41,6 @@ struct Witness::Fold {
     StoredDefinition stored;
     Statistics statistics;
     Forecast forecast;
-    std::uint64_t ended = 0;             // ever
     std::vector<std::uint64_t> removed;  // as Statistics::cells
     bool dirty = true;
     std::shared_ptr<const DefinitionCounts> counts;
@@ -101,7 +100,8 @@ struct Witness::Fold {
   void restore(const StoredInstance& instance);
   Kept& kept_of(InstanceIndex instance);
   void touch(InstanceIndex instance);
-  void apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time);
+  // `waits`: the event is among those that wait to be stored.
+  void apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time, bool waits = false);
   void rewind(InstanceIndex instance, const Observation& cause);
   std::vector<EventSummary> all_events(InstanceIndex instance, const InstanceName& name) const;
   void learn_end(const Change& change);

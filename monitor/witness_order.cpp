@@ -22,16 +22,18 @@ std::vector<EventSummary> Witness::Fold::all_events(InstanceIndex instance, cons
       all.push_back(pending.summary);
     }
   }
+  // Those of one that was followed anew wait in the order of causes.
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
   return all;
 }
 
 void Witness::Fold::learn_end(const Change& change) {
   Entry& entry = entries[change.definition];
-  if (!Forecast::learns_from(++entry.ended, tracker.key(change.instance))) return;
+  if (!entry.forecast.learns_from(tracker.key(change.instance))) return;
   const InstanceView now = tracker.view(change.instance);
   std::vector<Forecast::Passed> passed;
   for (const auto& event : all_events(change.instance, {now.definition, now.key, now.run}))
-    passed.push_back({event.step, event.recorded - now.started_at});
+    if (event.recorded - now.started_at <= change.took) passed.push_back({event.step, event.recorded - now.started_at});
   entry.forecast.learn(passed, change.took);
 }
 
@@ -48,8 +50,7 @@ void Witness::Fold::rewind(InstanceIndex instance, const Observation& cause) {
     return out;
   };
   // As it was followed until now, and as it is to be followed.
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
-  const auto fresh = in_order(all);
+  auto fresh = in_order(all);
   auto old = in_order({all.begin(), std::prev(all.end())});
   old.push_back(all.back());
   const auto same_offset = [](const auto& a, const auto& b) { return a.offset == b.offset; };
@@ -74,8 +75,13 @@ void Witness::Fold::rewind(InstanceIndex instance, const Observation& cause) {
   }
   if (before.ended_at) statistics.duration.remove(*before.ended_at - before.started_at);
   std::erase_if(events, [&](const PendingEvent& pending) { return pending.instance == instance; });
+  // All of them wait to be stored again before any end is learned from, whichever were stored before.
   auto next = fresh.begin();
-  for (const auto& change : anew) apply(change, change.event ? &*next++ : nullptr, cause.offset, cause.time);
+  for (const auto& change : anew)
+    if (change.event) (next++)->step = change.step;
+  for (const auto& event : fresh) events.push_back({instance, event});
+  next = fresh.begin();
+  for (const auto& change : anew) apply(change, change.event ? &*next++ : nullptr, cause.offset, cause.time, true);
 }
 
 }  // namespace laban::monitor

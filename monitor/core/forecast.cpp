@@ -11,6 +11,8 @@
 namespace laban::monitor {
 namespace {
 
+constexpr std::uint64_t form = 2, form_without_ended = 1;
+
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -33,8 +35,8 @@ void Forecast::pass(StepIndex from, StepIndex to, std::chrono::nanoseconds took)
   found->second.took.add(took);
 }
 
-bool Forecast::learns_from(std::uint64_t ended, std::string_view key) {
-  return ended <= learned_from_all || hash_bytes(key) % learned_one_in == 0;
+bool Forecast::learns_from(std::string_view key) {
+  return ++ended_ <= learned_from_all || hash_bytes(key) % learned_one_in == 0;
 }
 
 void Forecast::learn(std::span<const Passed> events, std::chrono::nanoseconds took) {
@@ -79,7 +81,8 @@ std::vector<const Forecast::Edge*> Forecast::edges() const {
 std::string Forecast::save() const {
   std::string bytes;
   ByteWriter out(bytes);
-  out.number(1);
+  out.number(form);
+  out.number(ended_);
   out.number(whole_.samples);
   write(out, whole_.seconds);
   for (const Error& error : errors_) {
@@ -104,9 +107,11 @@ std::string Forecast::save() const {
   return bytes;
 }
 
-bool Forecast::restore(std::string_view given) {
+bool Forecast::restore(std::string_view given, std::uint64_t ended) {
   ByteReader in(given);
-  if (in.number() != 1) return false;
+  const std::uint64_t found = in.number();
+  if (found != form && found != form_without_ended) return false;
+  ended_ = found == form ? in.number() : ended;
   whole_.samples = in.number();
   whole_.seconds = read(in);
   for (Error& error : errors_) {

@@ -47,8 +47,9 @@ class Forecast {
   };
 
   void pass(StepIndex from, StepIndex to, std::chrono::nanoseconds took);
-  static bool learns_from(std::uint64_t ended, std::string_view key);
-  // An instance has ended: its events in their order. Judged first, then learned from.
+  // An instance has ended: whether learn() wants its events.
+  bool learns_from(std::string_view key);
+  // Its events in their order. Judged first, then learned from.
   void learn(std::span<const Passed> events, std::chrono::nanoseconds took);
 
   // For an instance that stands at the step, for so long already; nothing before enough is learned.
@@ -57,7 +58,8 @@ class Forecast {
   std::vector<const Edge*> edges() const;
 
   std::string save() const;
-  bool restore(std::string_view in);
+  // `ended` is for what a release wrote that did not keep it.
+  bool restore(std::string_view in, std::uint64_t ended);
 
  private:
   struct Sum {
@@ -67,6 +69,7 @@ class Forecast {
   std::map<std::pair<StepIndex, StepIndex>, Edge> edges_;
   std::map<StepIndex, Sum> left_;  // by the step last matched
   Sum whole_;
+  std::uint64_t ended_ = 0;  // ever
   std::array<Error, 3> errors_{};
 };
 

@@ -27,7 +27,7 @@ class TimingWheel {
     put({who, due});
   }
 
-  // Calls fire(entry) for all that is due until then, in order of time. fire may set new ones.
+  // Calls fire(entries) for each tick until then in which something is due. fire may set new ones, and change its entries.
   template <class Fire>
   void advance(Tick until, Fire fire) {
     while (now_ < until) {
@@ -48,7 +48,7 @@ class TimingWheel {
       if (slot.empty()) continue;
       due_.swap(slot);
       counts_[0] -= due_.size();
-      for (std::size_t i = 0; i < due_.size(); ++i) fire(Entry{due_[i]});
+      fire(due_);
       due_.clear();
     }
   }

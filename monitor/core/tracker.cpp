@@ -82,6 +82,7 @@ void Tracker::set_recall(Recall recall) {
 void Tracker::note_gap() {
   Fold& fold = *fold_;
   fold.any_gap = true;
+  fold.gap_after = fold.last_offset;
   for (InstanceIndex slot = 0; slot < fold.slots; ++slot)
     if (fold.hot(slot).used && is_live(fold.hot(slot).phase)) fold.hot(slot).lived_across_gap = true;
 }
@@ -225,7 +226,7 @@ void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning 
                           std::vector<Change>& changes) {
   // To the nanosecond, whatever the timers' grain: what the silence before this event has settled is settled.
   if (!started && event.time - cold(slot).last_event_at >= std::min(options.lateness, options.quiet_end))
-    pass_silence(slot, event.time, changes);
+    pass_silence(slot, event.time, false, changes);
   const bool again = anew.has_value();
   Change change = again ? anew->before : snapshot(slot);
   const unsigned owed_before = again ? anew->owed : owed(slot);
@@ -262,7 +263,8 @@ void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning 
   if (of.has_deadlines) note_waiting(slot, matched, event.time);
   if (was_live || one.state != state_before) one.phase = phase_after(slot, outlook, false);
   if (is_live(one.phase) && one.has_extras) more(slot).ended_at.reset();
-  one.flags = flags_at(slot, std::max(now, event.time));
+  const Time seen_until = std::max(now, event.time);
+  one.flags = flags_at(slot, seen_until, silent_too_long(slot, seen_until));
   arm(slot);
   finish(change, owed_before, changes);
 }

@@ -7,7 +7,8 @@
 namespace laban::monitor {
 
 static constexpr std::uint64_t instance_form = 2;
-static constexpr std::uint64_t totals_form = 2, totals_form_before = 1;  // without what is usual in a state
+// Without where the last gap was; without what is usual in a state.
+static constexpr std::uint64_t totals_form = 3, totals_form_without_gap = 2, totals_form_without_usual = 1;
 
 namespace {
 
@@ -223,7 +224,8 @@ InstanceIndex Tracker::Fold::restore(DefinitionIndex index, std::string_view byt
   here.phase = one.phase;
   here.flags = one.flags;
   here.incomplete = (marks & 1) != 0;
-  here.lived_across_gap = (marks & 2) != 0;
+  // A gap is not stored with each instance that lives then: those whose last event was before it lived across it.
+  here.lived_across_gap = (marks & 2) != 0 || (any_gap && is_live(one.phase) && rest.last_offset <= gap_after);
   here.began_after_gap = (marks & 4) != 0;
   rest.extras = cold(slot).extras;
   cold(slot) = rest;
@@ -248,6 +250,7 @@ std::string Tracker::save_totals() const {
   ByteWriter out(bytes);
   out.number(totals_form);
   out.number(fold.last_offset);
+  out.number(fold.gap_after);
   out.number(fold.duplicates);
   out.number(fold.out_of_scope);
   out.number((fold.any_gap ? 1u : 0u) | (fold.clock_set ? 2u : 0u));
@@ -290,8 +293,9 @@ bool Tracker::restore_totals(std::string_view bytes) {
   Fold& fold = *fold_;
   ByteReader in(bytes);
   const std::uint64_t form = in.number();
-  if (form != totals_form && form != totals_form_before) return false;
-  const std::uint64_t offset = in.number(), duplicates = in.number(), out_of_scope = in.number(), marks = in.at_most(3);
+  if (form < totals_form_without_usual || form > totals_form) return false;
+  const std::uint64_t offset = in.number(), gap_after = form > totals_form_without_gap ? in.number() : 0;
+  const std::uint64_t duplicates = in.number(), out_of_scope = in.number(), marks = in.at_most(3);
   const Time now = in.time(), epoch = in.time();
   std::vector<std::pair<DefinitionIndex, Totals>> read;
   std::vector<std::vector<Dwell>> dwells;
@@ -315,7 +319,7 @@ bool Tracker::restore_totals(std::string_view bytes) {
       const StateId state = index == 0xffff ? no_state : fold.tracked[index].definition->automaton().decode(encoded);
       std::vector<std::uint32_t> counts;
       in.numbers(counts);
-      const bool has_usual = form == totals_form;
+      const bool has_usual = form > totals_form_without_usual;
       const std::uint32_t usual_at = has_usual ? in.small() : 0;
       const std::chrono::nanoseconds usual{has_usual ? static_cast<std::int64_t>(in.number()) : 0};
       if (!in.good() || counts.size() != Dwell::buckets) return false;
@@ -330,6 +334,7 @@ bool Tracker::restore_totals(std::string_view bytes) {
   }
   if (!in.good() || !in.at_end()) return false;
   fold.last_offset = offset;
+  fold.gap_after = gap_after;
   fold.duplicates = duplicates;
   fold.out_of_scope = out_of_scope;
   fold.any_gap = (marks & 1) != 0;

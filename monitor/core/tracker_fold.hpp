@@ -137,6 +137,7 @@ struct Tracker::Fold {
   };
   std::optional<Anew> anew;  // what the first change of an instance that is followed anew starts from
   bool any_gap = false;
+  std::uint64_t gap_after = 0;  // the last event before the last gap
   std::uint64_t last_offset = 0, duplicates = 0, out_of_scope = 0;
 
   Hot& hot(InstanceIndex slot) { return hot_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
@@ -194,15 +195,20 @@ struct Tracker::Fold {
     if (const Extras* more = extra(slot))
       for (const Waiting& one : more->waiting) visit(one);
   }
-  std::uint8_t flags_at(InstanceIndex slot, Time time) const;
+  std::uint8_t flags_at(InstanceIndex slot, Time time, bool silent) const;
   std::optional<Time> next_due(InstanceIndex slot, Time after) const;
   std::optional<std::chrono::nanoseconds> stall_after(DefinitionIndex definition, StateId state) const;
+  std::chrono::nanoseconds last_look(std::chrono::nanoseconds silence) const;  // 0: none yet
+  std::chrono::nanoseconds next_look(std::chrono::nanoseconds silence) const;
+  bool is_look(InstanceIndex slot, Tick tick) const;
+  bool silent_too_long(InstanceIndex slot, Time time) const;
+  bool is_before(InstanceIndex a, InstanceIndex b) const;
   void arm(InstanceIndex slot) { arm(slot, now); }
   void arm(InstanceIndex slot, Time looked_at);
   void take_up_timer(InstanceIndex slot);
   bool refold(InstanceIndex slot, std::span<const Observation> events, std::vector<Change>& changes);
   void retract(InstanceIndex slot);
-  void pass_silence(InstanceIndex slot, Time time, std::vector<Change>& changes);
+  void pass_silence(InstanceIndex slot, Time time, bool looks, std::vector<Change>& changes);
   void learn(DefinitionIndex definition, StateId state, std::chrono::nanoseconds stay);
 };
 

@@ -65,7 +65,7 @@ bool Tracker::Fold::refold(InstanceIndex slot, std::span<const Observation> even
     const Meaning meaning = tracked[one.definition].definition->meaning(events[i].type, events[i].source);
     apply(slot, events[i], meaning, i == 0, changes);
   }
-  pass_silence(slot, now, changes);
+  pass_silence(slot, now, true, changes);
   refolding = false;
   arm(slot);
   return true;

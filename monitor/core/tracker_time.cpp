@@ -16,10 +16,12 @@ Tick Tracker::Fold::tick_of(Time time) const {
   return static_cast<Tick>(std::min<std::int64_t>(ticks, 0xfffffff0));
 }
 
+// Ticks begin at the same instants whenever the clock was set: a monitor that was there before the first event, and one that
+// reads the log later, look at the same moments.
 void Tracker::Fold::set_clock(Time time) {
   clock_set = true;
   now = time;
-  epoch = time - 1s;
+  epoch = Time{time.time_since_epoch() - time.time_since_epoch() % tick_length} - 1s;
   wheel.start_at(tick_of(time));
 }
 
@@ -32,11 +34,24 @@ void Tracker::Fold::advance(Time until, std::vector<Change>& changes) {
   if (until <= now) return;
   // A tick is over once its end is reached: nothing fires before its time.
   const Tick last = static_cast<Tick>((until - epoch) / tick_length);
-  wheel.advance(last, [&](const TimingWheel::Entry& entry) {
-    now = std::max(now, epoch + entry.due * tick_length);
-    on_timer(entry.who, entry.due, changes);
+  wheel.advance(last, [&](std::vector<TimingWheel::Entry>& due) {
+    // What was replaced by an earlier one, or forgotten, is for nobody. The rest comes in an order that no restart changes.
+    std::erase_if(due, [&](const auto& entry) {
+      return entry.who >= slots || !hot(entry.who).used || cold(entry.who).due != entry.due;
+    });
+    std::sort(due.begin(), due.end(), [&](const auto& a, const auto& b) { return is_before(a.who, b.who); });
+    for (const auto& entry : due) {
+      now = std::max(now, epoch + entry.due * tick_length);
+      on_timer(entry.who, entry.due, changes);
+    }
   });
   now = until;
+}
+
+bool Tracker::Fold::is_before(InstanceIndex a, InstanceIndex b) const {
+  if (cold(a).first_offset != cold(b).first_offset) return cold(a).first_offset < cold(b).first_offset;
+  if (hot(a).definition != hot(b).definition) return hot(a).definition < hot(b).definition;
+  return key(a) < key(b);
 }
 
 void Tracker::Fold::learn(DefinitionIndex definition, StateId state, std::chrono::nanoseconds stay) {
@@ -51,6 +66,32 @@ std::optional<std::chrono::nanoseconds> Tracker::Fold::stall_after(DefinitionInd
   if (state >= dwell.size() || dwell[state].total() < options.learn_after) return std::nullopt;
   const std::chrono::duration<double, std::nano> limit = dwell[state].usual() * options.stall_factor;
   return std::max(options.shortest_stall, std::chrono::duration_cast<std::chrono::nanoseconds>(limit));
+}
+
+// Silence is looked at when it has lasted as long as the shortest that counts, and a quarter longer each time. What was learned
+// until a look decides it; so the moment in which silence is told depends on the events alone.
+std::chrono::nanoseconds Tracker::Fold::last_look(std::chrono::nanoseconds silence) const {
+  auto age = std::max(options.shortest_stall, tick_length);
+  if (silence < age) return 0ns;
+  while (age + age / 4 <= silence) age += age / 4;
+  return age;
+}
+
+std::chrono::nanoseconds Tracker::Fold::next_look(std::chrono::nanoseconds silence) const {
+  const auto last = last_look(silence);
+  return last == 0ns ? std::max(options.shortest_stall, tick_length) : last + last / 4;
+}
+
+bool Tracker::Fold::is_look(InstanceIndex slot, Tick tick) const {
+  const Time last_event = cold(slot).last_event_at, before = epoch + (tick - 1) * tick_length;
+  return tick_of(last_event + next_look(before - last_event)) == tick;
+}
+
+bool Tracker::Fold::silent_too_long(InstanceIndex slot, Time time) const {
+  const auto looked_at = last_look(time - cold(slot).last_event_at);
+  if (looked_at == 0ns) return false;
+  const auto stall = stall_after(hot(slot).definition, hot(slot).state);
+  return stall && looked_at >= *stall;
 }
 
 std::vector<Waiting> Tracker::Fold::waiting(InstanceIndex slot) const {
@@ -106,7 +147,7 @@ void Tracker::Fold::note_waiting(InstanceIndex slot, StepIndex step, Time time) 
   }
 }
 
-std::uint8_t Tracker::Fold::flags_at(InstanceIndex slot, Time time) const {
+std::uint8_t Tracker::Fold::flags_at(InstanceIndex slot, Time time, bool silent) const {
   const Hot& one = hot(slot);
   if (!is_live(one.phase)) return 0;
   const Tracked& of = tracked[one.definition];
@@ -116,9 +157,7 @@ std::uint8_t Tracker::Fold::flags_at(InstanceIndex slot, Time time) const {
   if (const Extras* more = extra(slot)) {
     for (const auto& between : more->between) late |= between.since + model.pair_deadlines[between.pair].limit <= time;
   }
-  bool stuck = false;
-  if (const auto stall = stall_after(one.definition, one.state))
-    stuck = cold(slot).last_event_at + *stall <= time && !of.definition->automaton().outlook(one.state).may_end;
+  const bool stuck = silent && !of.definition->automaton().outlook(one.state).may_end;
   return static_cast<std::uint8_t>((stuck ? flag_stuck : 0) | (late ? flag_late : 0));
 }
 
@@ -143,13 +182,8 @@ std::optional<Time> Tracker::Fold::next_due(InstanceIndex slot, Time after) cons
   }
   if (of.definition->automaton().outlook(one.state).may_end) {
     consider(std::max(rest.last_event_at + options.quiet_end, after + tick_length));
-  } else {
-    // Before enough is learned, and where it was learned too late: look now and then, ever more rarely.
-    auto age = 10s;
-    while (age < 1h && rest.last_event_at + age <= after) age *= 2;
-    const auto rounds = (after - rest.last_event_at) / age + 1;
-    if ((one.flags & flag_stuck) == 0) consider(rest.last_event_at + rounds * age);
-    if (const auto stall = stall_after(one.definition, one.state)) consider(rest.last_event_at + *stall);
+  } else if ((one.flags & flag_stuck) == 0) {
+    consider(rest.last_event_at + next_look(after - rest.last_event_at));
   }
   return due;
 }
@@ -177,13 +211,14 @@ void Tracker::Fold::take_up_timer(InstanceIndex slot) {
 }
 
 void Tracker::Fold::on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes) {
-  if (slot >= slots || !hot(slot).used || cold(slot).due != due) return;  // replaced by an earlier one, or forgotten
+  if (cold(slot).due != due) return;  // set twice for this tick
   cold(slot).due = 0;
-  pass_silence(slot, now, changes);
+  pass_silence(slot, now, is_look(slot, due), changes);
   arm(slot);
 }
 
-void Tracker::Fold::pass_silence(InstanceIndex slot, Time time, std::vector<Change>& changes) {
+// Only at a look does silence become too long; once told, it is until an event comes.
+void Tracker::Fold::pass_silence(InstanceIndex slot, Time time, bool looks, std::vector<Change>& changes) {
   Change change = snapshot(slot);
   change.event = false;
   const unsigned owed_before = owed(slot);
@@ -198,7 +233,7 @@ void Tracker::Fold::pass_silence(InstanceIndex slot, Time time, std::vector<Chan
     const Outlook& outlook = tracked[one.definition].definition->automaton().outlook(one.state);
     if (outlook.may_end) one.phase = phase_after(slot, outlook, true);
   }
-  one.flags = flags_at(slot, time);
+  one.flags = flags_at(slot, time, (one.flags & flag_stuck) != 0 || (looks && silent_too_long(slot, time)));
   finish(change, owed_before, changes);
 }
 

@@ -31,6 +31,17 @@ class HubProcess {
     hub_.signal(SIGKILL);
     hub_.wait_for_end(std::chrono::seconds{20});
   }
+  // It says nothing more while this lives.
+  class Pause {
+   public:
+    explicit Pause(const HubProcess& hub) : hub_(hub.hub_) { hub_.signal(SIGSTOP); }
+    ~Pause() { hub_.signal(SIGCONT); }
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    const demo::Child& hub_;
+  };
   const std::string& endpoint() const { return endpoint_; }
   std::filesystem::path operator/(const std::string& below) const { return directory_ / below; }
 

@@ -76,9 +76,10 @@ inline std::vector<TestEvent> random_events(std::mt19937_64& random, std::size_t
 
 // A witness with all that it needs, over a directory that outlives it.
 struct Bench {
-  explicit Bench(const std::filesystem::path& directory, const std::string& yaml = order_yaml)
+  explicit Bench(const std::filesystem::path& directory, const std::string& yaml = order_yaml,
+                 TrackerOptions tracking = {})
       : store(directory),
-        witness(store, {},
+        witness(store, tracking,
                 [this](DefinitionIndex index, const ProcessModel& model, const std::string& text,
                        const std::string& file) { catalogue.add(index, model, text, file); }) {
     std::vector<std::string> said;
@@ -106,9 +107,11 @@ struct Bench {
                            no_index,
                            "Customer " + std::to_string(event.offset % 5)});
   }
-  void commit() {
+  void commit(Time hub_time = {}) {
     witness.commit();
-    board.put(witness.publish({}));
+    Observing observing;
+    observing.hub_time = hub_time;
+    board.put(witness.publish(observing));
   }
   Json ask(HttpResponse (Api::*question)(const HttpRequest&) const,
            std::vector<std::pair<std::string, std::string>> query = {}, std::vector<std::string> captures = {}) {
@@ -135,5 +138,19 @@ struct Bench {
   Board board;
   Api api{board, catalogue, "test"};
 };
+
+// Everything that can be asked, without what depends on the number of snapshots or the wall clock.
+inline std::string everything(Bench& bench) {
+  std::string out;
+  for (const auto& definition : bench.ask(&Api::definitions)) {
+    out += bench.ask(&Api::definition, {{"version", definition["version"]}}, {definition["id"]}).dump() + "\n";
+  }
+  out += bench.ask(&Api::services).dump() + "\n";
+  std::uint64_t total = 0;
+  for (const auto& row : bench.list({{"limit", "7"}, {"sort", "newest"}}, total)) {
+    out += row.dump() + "\n" + bench.ask(&Api::instance, {}, {row["id"]}).dump() + "\n";
+  }
+  return out;
+}
 
 }  // namespace laban::test

@@ -20,18 +20,6 @@ using namespace laban::test;
 
 namespace {
 
-// Everything that can be asked, without what depends on the number of snapshots or the wall clock.
-std::string everything(Bench& bench) {
-  std::string out;
-  Json definitions = bench.ask(&Api::definitions);
-  out += definitions.dump() + "\n";
-  std::uint64_t total = 0;
-  for (const auto& row : bench.list({{"limit", "7"}, {"sort", "newest"}}, total)) {
-    out += row.dump() + "\n" + bench.ask(&Api::instance, {}, {row["id"]}).dump() + "\n";
-  }
-  return out;
-}
-
 void check_counts_equal_lists(Bench& bench) {
   const Json definition = bench.ask(&Api::definitions).at(0);
   std::uint64_t live = 0;
