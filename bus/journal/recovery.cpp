@@ -130,7 +130,10 @@ SegmentWalk walk_segment(const Segments& segments, Segment& segment, SegmentEnd 
     return walk;
   };
   if (step == Step::error) return damaged(error_text(walker.error()));
-  if (step == Step::end) return walk;
+  if (step == Step::end) {  // also of the newest one, where its file ends with its last batch
+    segment.end = walk.end;
+    return walk;
+  }
   if (end == SegmentEnd::sealed) return damaged(step == Step::mark ? "batches are missing here" : walker.reason());
   if (step == Step::mark) {
     walk.synced = std::max(walk.synced, walker.header().synced);

@@ -131,6 +131,20 @@ TEST_CASE("journal: damage that opening did not look at is named when it is read
   CHECK(log->read(40, 1000).events.size() == 1);
 }
 
+TEST_CASE("journal: a segment whose file ends with its last batch is read to its end after a restart (G311)") {
+  FaultyFiles files;
+  const auto confirmed = small_log(files, false);
+  const auto path = segments_of(files).back();
+  auto bytes = files.contents(path);
+  bytes.resize(verify(*files.copy(), log_directory).bytes - *segment_base(path.substr(5)));
+  files.set_contents(path, bytes);
+  const auto log = open_log(files, small_options(segment_bytes));
+  CHECK(events_of(*log) == confirmed);
+  append(*log, "and it goes on");
+  CHECK(commit(*log, 60));
+  CHECK(events_of(*log).size() == confirmed.size() + 1);
+}
+
 TEST_CASE("journal: a torn tail is cut wherever it tore, and the log goes on behind it (G19)") {
   FaultyFiles origin;
   auto log = open_log(origin);
