@@ -4,19 +4,18 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <chrono>
-#include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include "bench/peer_server.hpp"
 #include "bench/processes.hpp"
 #include "bench/scratch.hpp"
 
@@ -33,44 +32,12 @@ std::runtime_error trouble(const std::string& what) {
   return std::runtime_error("JetStream " + what + ": leave the peer out, or look at nats-server");
 }
 
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (socket < 0 || bind(socket, generic, size) != 0 || getsockname(socket, generic, &size) != 0) {
-    throw trouble("finds no free port");
-  }
-  close(socket);
-  return ntohs(address.sin_port);
+std::vector<std::string> arguments_of(const std::string& directory, int port) {
+  const auto config = directory + "/nats.conf";
+  std::ofstream{config} << "host: 127.0.0.1\nport: " << port << "\nlog_file: \"" << directory
+                        << "/nats.log\"\njetstream { store_dir: \"" << directory << "/nats\" }\n";
+  return {program, "-c", config};
 }
-
-class Server {
- public:
-  explicit Server(const std::string& directory) : port_(free_port()) {
-    const auto config = directory + "/nats.conf";
-    std::ofstream{config} << "host: 127.0.0.1\nport: " << port_ << "\nlog_file: \"" << directory
-                          << "/nats.log\"\njetstream { store_dir: \"" << directory << "/nats\" }\n";
-    child_ = fork();
-    if (child_ == 0) {
-      execl(program, program, "-c", config.c_str(), nullptr);
-      std::_Exit(127);
-    }
-  }
-  ~Server() {
-    kill(child_, SIGTERM);
-    waitpid(child_, nullptr, 0);
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  int port() const { return port_; }
-
- private:
-  int port_;
-  pid_t child_ = -1;
-};
 
 // What the server says, line by line; payloads are skipped.
 class Client {
@@ -224,8 +191,9 @@ bool has_jetstream() {
 
 Measurement jetstream_queue(const Settings& settings) {
   const Scratch scratch;
-  const Server server{scratch.path()};
-  Client client{server.port()};
+  const int port = free_port();
+  const PeerServer server{arguments_of(scratch.path(), port), {}};
+  Client client{port};
   client.subscribe("answers", "", 1);
   client.publish("$JS.API.STREAM.CREATE.EV", "answers", R"({"name":"EV","subjects":["ev.>"],"storage":"file"})");
   check(client.next_message().data);

@@ -12,6 +12,7 @@
 #include "bench/journal_bench.hpp"
 #include "bench/pairs.hpp"
 #include "bench/queue_bench.hpp"
+#include "bench/rabbitmq.hpp"
 #include "bench/raw_zmq.hpp"
 
 namespace laban::bench {
@@ -66,16 +67,15 @@ static Pair append(std::uint64_t count, std::uint32_t window, double floor, doub
           [=] { return last->raw; }, floor, aim};
 }
 
-static Pair queue_beside_jetstream(std::uint64_t count) {
+// The peer gets as many as it takes in about the same time.
+static Pair queue_beside(const std::string& peer, Measurement (*drain)(const Settings&), std::uint64_t count,
+                         std::uint64_t fewer, double floor, double aim) {
   Settings settings;
   settings.count = count;
-  return {"queue, each acknowledged / JetStream queue, which does not sync", [=] { return queue(settings); },
-          [=] {
-            Settings less = settings;
-            less.count = count / 4;
-            return jetstream_queue(less);
-          },
-          2.0, 3.0};
+  Settings less = settings;
+  less.count = count / fewer;
+  return {"queue, each acknowledged / " + peer, [=] { return queue(settings); }, [=] { return drain(less); }, floor,
+          aim};
 }
 
 // Ten million messages of a million keys in one queue: what they take, and how long a checkpoint and a restart take.
@@ -138,7 +138,14 @@ static int run(int argc, char** argv) {
       {"journal", append(events(5e3), 1, 0.7, 0.9)},
       {"engine", engine_alone(events(5e6))},
   };
-  if (has_jetstream()) pairs.emplace_back("queue", queue_beside_jetstream(events(3e6)));
+  const auto beside = [&](const std::string& missing, const Pair& pair) {
+    if (std::string{"queue"}.find(wanted) == std::string::npos) return;
+    if (missing.empty()) return pairs.emplace_back("queue", pair), void();
+    std::printf("%s: left out, since %s is not installed\n\n", pair.name.c_str(), missing.c_str());
+  };
+  beside(has_jetstream() ? "" : "nats-server",
+         queue_beside("JetStream queue, which does not sync", jetstream_queue, events(3e6), 4, 2.0, 3.0));
+  beside(missing_for_rabbitmq(), queue_beside("RabbitMQ quorum queue", rabbitmq_queue, events(3e6), 30, 8.0, 12.0));
   int ran = 0;
   for (const auto& [name, pair] : pairs) {
     if (name.find(wanted) == std::string::npos) continue;

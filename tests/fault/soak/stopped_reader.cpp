@@ -89,14 +89,14 @@ StoppedReader run_stopped_reader(const bench::Settings& settings, bool stop) {
   bench::Slot& speaker = processes.slot(0);
   bench::Slot& stopped = processes.slot(1);
   const auto start_reader = [&](bench::Slot& slot) {
-    processes.start([&] { read(hub.endpoint(), slot, settings); });
+    processes.start("subscriber", [&] { read(hub.endpoint(), slot, settings); });
     processes.await(slot.ready, 60);
   };
   try {
     start_reader(stopped);
     const auto process = static_cast<pid_t>(stopped.finished_ns.load());
     for (std::uint32_t i = 0; i < settings.subscribers; ++i) start_reader(processes.slot(2 + i));
-    processes.start([&] { publish(hub.endpoint(), speaker, settings); });
+    processes.start("publisher", [&] { publish(hub.endpoint(), speaker, settings); });
     while (stopped.events < settings.count / 20) std::this_thread::sleep_for(1ms);
     const auto begin = bench::steady_ns();
     if (stop) ::kill(process, SIGSTOP);
