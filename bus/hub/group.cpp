@@ -22,7 +22,20 @@ void Group::keep() {
   }
 }
 
+// Once the group is stored its frames have left the caches; where events go is looked at again then. Neighbours often go the
+// same way, so the address of a run of them is kept beside.
+void Group::keep_address(GatheredEvent& event) {
+  if (last_exchange_.data() == nullptr || event.exchange != last_exchange_ || event.routingkey != last_routingkey_) {
+    const auto text = keep_text(std::string{event.exchange}.append(event.routingkey));
+    last_exchange_ = text.substr(0, event.exchange.size());
+    last_routingkey_ = text.substr(event.exchange.size());
+  }
+  event.exchange = last_exchange_;
+  event.routingkey = last_routingkey_;
+}
+
 void Group::add(GatheredEvent event, std::span<const routing::QueueId> queues) {
+  keep_address(event);
   event.first_queue = static_cast<std::uint32_t>(now_.queues.size());
   event.queue_count = static_cast<std::uint16_t>(queues.size());
   now_.queues.insert(now_.queues.end(), queues.begin(), queues.end());
@@ -150,6 +163,7 @@ bool Group::store(bool durably, Sync sync) {
   }
   begin();
   std::swap(now_, stored_);
+  last_exchange_ = last_routingkey_ = {};
   stored_.first_offset = written.first_offset;
   stored_.last_offset = written.last_offset;
   stored_.recordedtime = written.recordedtime;
@@ -245,12 +259,13 @@ void Group::keep_own_alone() {
   std::erase_if(now_.notes, [](const Note& note) { return note.wish; });
   const auto all = std::exchange(now_.events, {});
   const auto queues = std::exchange(now_.queues, {});
+  const auto texts = std::exchange(now_.texts, {});  // the addresses of what is kept lie in it
+  last_exchange_ = last_routingkey_ = {};
   now_.bytes = 0;
   for (const auto& note : now_.notes) now_.bytes += note.bytes.size() + record_overhead;
   for (const auto& event : all) {
     if (event.producer == 0) add(event, std::span{queues}.subspan(event.first_queue, event.queue_count));
   }
-  now_.texts.clear();
   now_.answers.clear();
   recycle_frames(now_);
 }

@@ -141,6 +141,7 @@ class Group {
   void fail(Batch& batch, const std::string& reason);
   void keep_own_alone();
   void release(const Batch& batch);
+  void keep_address(GatheredEvent& event);
   void send_confirms(Batch& batch, Level asked, Level reached);
   void recycle_frames(Batch& batch);
 
@@ -151,6 +152,8 @@ class Group {
   Batch now_;     // is being gathered
   Batch stored_;  // written; everybody is told once it is synced
   bool syncing_ = false;
+  std::string_view last_exchange_;  // of the event that was added last, kept with the batch
+  std::string_view last_routingkey_;
   std::vector<std::uint32_t> confirming_;  // sessions with confirms of the group that is being gathered
   std::vector<std::byte> header_;
 };
