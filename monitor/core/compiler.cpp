@@ -38,6 +38,10 @@ void Compiler::connect() {
   for (NodeIndex node = 0; node < count; ++node)
     if (model_.nodes[node].for_compensation && model_.nodes[node].compensates != no_index)
       handler_[model_.nodes[node].compensates] = node;
+  attached_.resize(count);
+  for (NodeIndex node = 0; node < count; ++node)
+    if (model_.nodes[node].kind == NodeKind::boundary_event && model_.nodes[node].attached_to != no_index)
+      attached_[model_.nodes[node].attached_to].push_back(node);
   for (const Scope& scope : model_.scopes) parent_.push_back(scope.parent);
   find_undoing();
   join_scopes();

@@ -79,6 +79,7 @@ class Compiler {
   std::vector<Finding>& findings_;
   Net net_;
   std::vector<std::vector<std::uint32_t>> in_, out_;  // flows of each node
+  std::vector<std::vector<NodeIndex>> attached_;      // boundary events of each node
   std::vector<NodeIndex> handler_;                    // what undoes a node: an activity, or an event sub-process in it
   std::vector<ScopeIndex> parent_;                    // of a scope; what undoes a sub-process runs where that stood
   std::vector<bool> joined_;  // scopes without an activity of their own: their end goes on to what follows

@@ -166,11 +166,8 @@ void Compiler::add_ad_hoc(NodeIndex index) {
 }
 
 void Compiler::add_boundaries(NodeIndex index, PlaceIndex on, const Places& cleared) {
-  for (NodeIndex boundary = 0; boundary < model_.nodes.size(); ++boundary) {
-    const Node& node = model_.nodes[boundary];
-    if (node.kind == NodeKind::boundary_event && node.attached_to == index && node.event != EventKind::compensation)
-      add_boundary(boundary, on, cleared);
-  }
+  for (NodeIndex boundary : attached_[index])
+    if (model_.nodes[boundary].event != EventKind::compensation) add_boundary(boundary, on, cleared);
 }
 
 // What a boundary event does while its activity is on: by itself, and where something inside throws to it.

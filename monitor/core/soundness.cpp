@@ -48,6 +48,7 @@ class Explorer {
   std::vector<std::vector<TransitionIndex>> takers_;  // of each place
   std::vector<TransitionIndex> without_tokens_, candidates_;
   std::vector<bool> fired_;
+  std::uint64_t work_ = 0;
   bool cut_ = false;
 };
 
@@ -113,6 +114,7 @@ void Explorer::look_at(std::uint32_t index) {
   look_for_surplus(index);
   Marking after;
   for (TransitionIndex t : candidates(here)) {
+    work_ += 1 + (net_.transitions[t].join == no_index ? 0 : net_.joins[net_.transitions[t].join].watched.size());
     if (net_.transitions[t].further || !can_fire(net_, net_.transitions[t], here)) continue;
     fired_[t] = true;
     if (!fire(net_, net_.transitions[t], here, after)) {
@@ -120,6 +122,7 @@ void Explorer::look_at(std::uint32_t index) {
       if (!flaws_.found(Flaw::unsynchronised)) flaws_.piles_up(run_to(index), t);
       continue;
     }
+    work_ += after.size() / 8;
     const std::uint32_t next = add(after, index, t);
     if (next != no_index && next != index) seen_[index].next.push_back(next);
   }
@@ -172,7 +175,8 @@ SoundnessReport Explorer::run() {
     }
   }
   add(net_.initial, no_index, no_index);
-  for (std::uint32_t index = 0; index < seen_.size(); ++index) look_at(index);
+  for (std::uint32_t index = 0; index < seen_.size() && work_ < limits_.work; ++index) look_at(index);
+  cut_ = cut_ || work_ >= limits_.work;
   report_.markings = static_cast<std::uint32_t>(seen_.size());
   find_deadlocks_and_livelocks();
   if (!cut_) flaws_.dead_steps(fired_);
@@ -209,6 +213,7 @@ SoundnessReport check_soundness(const Net& net, const ProcessModel* model, const
   static constexpr std::uint32_t few = 10'000;
   SoundnessLimits first = limits;
   first.markings = std::min(limits.markings, few);
+  first.work = limits.work / 4;
   SoundnessReport report = Explorer(net, model, first).run();
   if (report.sound) return report;
   SoundnessReport by_sets = check_soundness_by_sets(net, model, limits.sets);

@@ -13,6 +13,7 @@ namespace laban::monitor {
 
 struct SoundnessLimits {
   std::uint32_t markings = 100'000;  // looked at one by one
+  std::uint64_t work = 60'000'000;   // places and transitions looked at for that
   MarkingSetLimits sets;             // ... and where these are not all
 };
 
