@@ -72,6 +72,7 @@ ordered_json EventPrinter::json(const Event& event) const {
   result["headers"] = json_of(event.headers());
   if (!event.principal().empty()) result["principal"] = event.principal();
 
+  if (event.erased()) result["dataReason"] = "it was erased";
   ordered_json& data = result["data"];
   if (event.data().empty()) return result;
   if (is_json(event.datacontenttype())) {
@@ -96,7 +97,11 @@ std::string EventPrinter::line(const Event& event) const {
   if (event.type() != event.routingkey()) result += " (" + std::string{event.type()} + ")";
   result += "  " + std::string{event.correlationid().empty() ? "-" : event.correlationid()};
   result += "  " + std::string{event.source()} + "  ";
-  result += whole.contains("data_base64") ? std::to_string(event.data().size()) + " bytes" : dump(whole["data"]);
+  if (event.erased()) {
+    result += "(erased)";
+  } else {
+    result += whole.contains("data_base64") ? std::to_string(event.data().size()) + " bytes" : dump(whole["data"]);
+  }
   // What a stranger published must not drive the terminal.
   for (char& c : result) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '.';

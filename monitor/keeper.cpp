@@ -24,6 +24,7 @@ std::uint64_t live_instances(const Snapshot& counts) {
 
 LetGo Keeper::look(const Published& at) {
   LetGo out;
+  store_.purge();
   checkpoint(at);
   if (!retention_.any()) return out;
   by_age(at, out);

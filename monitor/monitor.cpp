@@ -67,6 +67,7 @@ struct Monitor::Impl : FeedListener {
   // --- on the feed thread
   void on_event(const Observation& event, const EventAttributes& attributes) override;
   void on_gap(std::uint64_t from, std::uint64_t to) override;
+  void on_erasure(std::string_view instance, const std::vector<std::uint64_t>& offsets) override;
   void follow(const std::stop_token& stop);
   void check_log();
   void step();
@@ -225,6 +226,15 @@ void Monitor::Impl::on_gap(std::uint64_t from, std::uint64_t to) {
   say("events " + std::to_string(from) + " to " + std::to_string(to) +
       " are lost: the hub's log no longer has them; instances that lived then may become incomplete");
   witness->gap(from, to);
+}
+
+void Monitor::Impl::on_erasure(std::string_view instance, const std::vector<std::uint64_t>& offsets) {
+  ahead->flush();
+  check_log();
+  witness->erase(instance, offsets);
+  payloads->forget();
+  say("forgot the text of " + std::string(instance) + ": it was erased");
+  publish(Clock::now());
 }
 
 void Monitor::Impl::check_log() {

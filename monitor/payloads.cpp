@@ -25,11 +25,20 @@ ReadPayload Payloads::decode(const Payload& payload) const {
   return {std::move(data), {}};
 }
 
+void Payloads::forget() {
+  const std::lock_guard lock(mutex_);
+  kept_.clear();
+  order_.clear();
+  ++forgotten_;
+}
+
 std::vector<ReadPayload> Payloads::read(const std::vector<std::uint64_t>& offsets) {
   std::unordered_map<std::uint64_t, ReadPayload> found;
   std::vector<std::uint64_t> missing;
+  std::uint64_t forgotten = 0;
   {
     const std::lock_guard lock(mutex_);
+    forgotten = forgotten_;
     for (const auto offset : offsets) {
       const auto kept = kept_.find(offset);
       if (kept != kept_.end()) {
@@ -44,7 +53,7 @@ std::vector<ReadPayload> Payloads::read(const std::vector<std::uint64_t>& offset
       ReadPayload read = decode(payload);
       if (payload.reason.empty() && payload.bytes.size() <= kept_bytes_max) {
         const std::lock_guard lock(mutex_);
-        if (kept_.emplace(offset, read).second) order_.push_back(offset);
+        if (forgotten == forgotten_ && kept_.emplace(offset, read).second) order_.push_back(offset);
         if (order_.size() > kept_max) {
           kept_.erase(order_.front());
           order_.pop_front();

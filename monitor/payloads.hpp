@@ -32,6 +32,8 @@ class Payloads {
 
   // One for each of the offsets, which ascend.
   std::vector<ReadPayload> read(const std::vector<std::uint64_t>& offsets);
+  // What was kept of payloads may have been erased.
+  void forget();
 
  private:
   ReadPayload decode(const Payload& payload) const;
@@ -41,6 +43,7 @@ class Payloads {
   std::mutex mutex_;
   std::list<std::uint64_t> order_;  // the oldest first
   std::unordered_map<std::uint64_t, ReadPayload> kept_;
+  std::uint64_t forgotten_ = 0;  // how often
 };
 
 }  // namespace laban::monitor

@@ -68,6 +68,10 @@ class Witness {
   // Everything up to here was seen, also what no definition has in scope.
   void reached(std::uint64_t offset);
 
+  // On the bus what these events of a process instance said was erased: their text goes at once, with all that is to be
+  // committed. Counts, verdicts and the events themselves stay.
+  void erase(std::string_view instance, const std::vector<std::uint64_t>& offsets);
+
   // Retention: these ended instances go with the next commit, but for such as have changed since or may still change; and
   // the past before a checkpoint.
   void remove(const std::vector<InstanceRow>& rows);

@@ -137,6 +137,10 @@ BackupReport Model::backup(const std::string& directory, const BackupProgress& p
   return report;
 }
 
+void Model::erase(std::string_view instance) {
+  impl_->ask(codec::Erase{instance});
+}
+
 std::string Model::inspect(std::string_view what, std::string_view argument_json) {
   return impl_->ask(codec::Inspect{what, argument_json});
 }

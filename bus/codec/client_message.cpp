@@ -180,6 +180,9 @@ Request read(schema::Request::Reader from) {
     case schema::Request::END_BACKUP:
       request.what = EndBackup{from.getEndBackup()};
       break;
+    case schema::Request::ERASE:
+      request.what = Erase{view(from.getErase())};
+      break;
     default:
       break;
   }
@@ -333,6 +336,10 @@ struct WriteRequest {
     read.setBytesMax(request.bytes_max);
   }
   void operator()(const EndBackup& request) { to.setEndBackup(request.backup); }
+  void operator()(const Erase& request) {
+    to.initErase(0);
+    LABAN_SET_TEXT(to, Erase, request.instance);
+  }
 };
 
 struct WriteClientMessage {

@@ -42,6 +42,7 @@ enum Pointer : std::size_t {
   pointers
 };
 constexpr Word mandatory_bit = 1u << 8;  // of small_word; the priority is its lowest byte
+constexpr Word erased_bit = 1u << 9;
 constexpr auto schema_size = capnp::_::structSize<schema::Envelope>();
 static_assert(schema_size.data == data_words && schema_size.pointers == pointers);
 constexpr std::size_t root_words = 1 + data_words + pointers;  // with the pointer to it
@@ -77,6 +78,7 @@ bool read_plain(std::span<const Word> words, EventFields& fields) {
   fields.priority = static_cast<std::uint8_t>(data[small_word]);
   fields.replyto = text(replyto_pointer);
   fields.mandatory = (data[small_word] & mandatory_bit) != 0;
+  fields.erased = (data[small_word] & erased_bit) != 0;
   return from.plain();
 }
 
@@ -103,6 +105,7 @@ void read_fields(schema::Envelope::Reader envelope, EventFields& fields) {
   fields.priority = envelope.getPriority();
   fields.replyto = view(envelope.getReplyto());
   fields.mandatory = envelope.getMandatory();
+  fields.erased = envelope.getErased();
 }
 
 template <class Fields>
@@ -303,6 +306,28 @@ std::size_t append_envelope(const NewEvent& event, std::size_t bytes, std::uint6
   envelope.text(replyto_pointer, event.replyto);
   assert(envelope.end() == to.data() + to.size());
   return bytes;
+}
+
+std::optional<std::vector<std::byte>> erased_envelope(Blob envelope) {
+  EventFields fields;
+  if (!read_envelope(envelope, fields) || fields.erased || (fields.data.empty() && fields.subject.empty())) return {};
+  fields.data = {};
+  fields.subject = {};
+  Words words;
+  const NewEvent left = copy_of(Event{fields});
+  (void)append_envelope(left, envelope_bytes(left), fields.sequence, words);
+  words[1 + small_word] |= erased_bit;  // the root lies behind the pointer to it
+  std::vector<std::byte> bytes(envelope.size());
+  if (words.size() * sizeof(Word) < bytes.size()) std::memcpy(bytes.data(), words.data(), words.size() * sizeof(Word));
+  return bytes;
+}
+
+bool is_erased(Blob envelope) {
+  const std::span words{reinterpret_cast<const Word*>(envelope.data()), envelope.size() / sizeof(Word)};
+  if (words.empty() || words[0] == 0) return !words.empty();
+  PlainReader from{words};
+  const auto root = from.root();
+  return from.plain() && (from.word(root, small_word) & erased_bit) != 0;
 }
 
 Frame encode_envelope(const NewEvent& event) {

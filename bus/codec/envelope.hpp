@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bus/codec/frame.hpp"
 #include "laban/event.hpp"
@@ -35,6 +37,12 @@ Frame encode_envelope(const NewEvent& event);
 // The same behind what is there already, with this sequence instead of the event's own. `bytes` as envelope_bytes() tells;
 // returns how many it took.
 std::size_t append_envelope(const NewEvent& event, std::size_t bytes, std::uint64_t sequence, Words& to);
+
+// The same event without subject and data, marked as erased, in as many bytes; at least the last four of them are unused.
+// Nothing where there is nothing to erase, or it was erased before. Of what no encoder writes (attributes that share their
+// bytes with the data) nothing but zeros is left.
+std::optional<std::vector<std::byte>> erased_envelope(Blob envelope);
+bool is_erased(Blob envelope);  // of one that the hub stored
 
 // What it will take; with headers a little less may do.
 std::size_t envelope_bytes(const NewEvent& event);

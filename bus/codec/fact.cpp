@@ -87,6 +87,10 @@ std::vector<std::byte> flat_payload(capnp::MessageBuilder& message) {
 }
 
 void expect_payload(const Event& event, std::uint64_t type_id) {
+  if (event.erased()) {
+    throw Error(Errc::malformed, "the payload of event " + std::string{event.id()} + " of type " +
+                                     std::string{event.type()} + " was erased: ask erased() before reading one");
+  }
   const std::string expected = capnp_dataschema(type_id);
   const bool same =
       event.dataschema().empty() ? event.datacontenttype() == capnp_content_type : event.dataschema() == expected;

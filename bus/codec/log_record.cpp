@@ -81,6 +81,15 @@ CursorSaved read(schema::Cursor::Reader from) {
   return {text(from.getName()), from.getOffset(), from.getObserver()};
 }
 
+void write(const ErasureBegun& from, schema::Erasure::Builder to) {
+  LABAN_SET_TEXT(to, Instance, from.instance);
+  to.setUpTo(from.up_to);
+}
+
+ErasureBegun read(schema::Erasure::Reader from) {
+  return {text(from.getInstance()), from.getUpTo()};
+}
+
 template <class Builder>
 void write_nodes(const std::vector<std::vector<std::byte>>& from, Builder to) {
   for (unsigned i = 0; i < to.size(); ++i) to.set(i, data_of(from[i]));
@@ -110,6 +119,8 @@ struct NoteWriter {
     target.setLast(note.last);
     target.setCarried(note.carried);
   }
+  void operator()(const ErasureBegun& note) { write(note, to.initErasureBegun()); }
+  void operator()(const ErasureEnded& note) { LABAN_SET_TEXT(to, ErasureEnded, note.instance); }
 };
 
 // Our own bytes, checked by the log: as deep as they are, and each word read once or a few times. Whoever forges a log, with
@@ -173,6 +184,10 @@ Note read_note(schema::Note::Reader from) {
       return CursorDeleted{text(from.getCursorDeleted())};
     case schema::Note::RETAINED:
       return Retained{from.getRetained().getFirst(), from.getRetained().getLast(), from.getRetained().getCarried()};
+    case schema::Note::ERASURE_BEGUN:
+      return read(from.getErasureBegun());
+    case schema::Note::ERASURE_ENDED:
+      return ErasureEnded{text(from.getErasureEnded())};
   }
   foreign("a note");
 }
@@ -254,6 +269,8 @@ Frame encode(const HubState& state) {
     for (unsigned k = 0; k < labels.size(); ++k) labels.set(k, total.labels[k]);
     totals[i].setValue(total.value);
   }
+  auto erasures = to.initErasures(count(state.erasures));
+  for (unsigned i = 0; i < erasures.size(); ++i) write(state.erasures[i], erasures[i]);
   return message.finish();
 }
 
@@ -276,6 +293,7 @@ HubState decode_hub_state(Blob body) {
       for (auto label : total.getLabels()) to.labels.push_back(text(label));
       state.totals.push_back(std::move(to));
     }
+    for (auto erasure : from.getErasures()) state.erasures.push_back(read(erasure));
     return state;
   });
 }

@@ -95,9 +95,18 @@ struct SchemasKept {
   std::vector<std::vector<std::byte>> nodes;
 };
 
-using Note =
-    std::variant<Started, ExchangeSpec, ExchangeDeleted, QueueSpec, QueueDeleted, Bound, Unbound, ProducerState,
-                 ProducerForgotten, SequencesRefused, CursorSaved, SchemasKept, CursorDeleted, Retained>;
+// Of this process instance the events up to this one are to be unreadable; and are.
+struct ErasureBegun {
+  std::string instance;
+  std::uint64_t up_to = 0;
+};
+struct ErasureEnded {
+  std::string instance;
+};
+
+using Note = std::variant<Started, ExchangeSpec, ExchangeDeleted, QueueSpec, QueueDeleted, Bound, Unbound,
+                          ProducerState, ProducerForgotten, SequencesRefused, CursorSaved, SchemasKept, CursorDeleted,
+                          Retained, ErasureBegun, ErasureEnded>;
 
 Frame encode(const Note& note);
 Note decode_note(Blob body);
@@ -125,6 +134,7 @@ struct HubState {
   std::vector<CursorSaved> cursors;
   std::vector<std::vector<std::byte>> schemas;
   std::vector<Total> totals;
+  std::vector<ErasureBegun> erasures;
 };
 
 Frame encode(const HubState& state);

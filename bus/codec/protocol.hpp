@@ -159,6 +159,9 @@ struct ReadBackup {
 struct EndBackup {
   std::uint64_t backup = 0;
 };
+struct Erase {
+  std::string_view instance;
+};
 struct Redrive {
   std::string_view queue;
   bool dry_run = false;
@@ -172,7 +175,7 @@ struct Unknown {};  // a union member of a newer peer
 struct Request {
   std::uint64_t id = 0;
   std::variant<Unknown, ExchangeSpec, DeleteExchange, QueueSpec, DeleteQueue, Bind, Unbind, Inspect, SaveCursor,
-               Redrive, Schemas, DeleteCursor, Backup, ReadBackup, EndBackup>
+               Redrive, Schemas, DeleteCursor, Backup, ReadBackup, EndBackup, Erase>
       what;
 };
 

@@ -120,6 +120,7 @@ std::string Grants::objection(const codec::Request& request, const routing::Topo
     return may_consume(redriven->queue) ? "" : denial("redrive", redriven->queue);
   }
   if (std::holds_alternative<codec::Backup>(what)) return denial("copy", "the log");
+  if (const auto* erase = std::get_if<codec::Erase>(&what)) return denial("erase", erase->instance);
   return {};
 }
 

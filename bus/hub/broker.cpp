@@ -186,6 +186,12 @@ routing::Outcome Broker::apply(const codec::Note& note, Timestamp at) {
   } else if (const auto* retained = std::get_if<codec::Retained>(&note)) {
     if (retained->last != 0) totals_.log_dropped += retained->last - retained->first + 1;
     totals_.log_carried += retained->carried;
+  } else if (const auto* erasure = std::get_if<codec::ErasureBegun>(&note)) {
+    erasures_.push_back(*erasure);
+  } else if (const auto* erased = std::get_if<codec::ErasureEnded>(&note)) {
+    const auto is_it = [&](const auto& one) { return one.instance == erased->instance; };
+    const auto found = std::find_if(erasures_.begin(), erasures_.end(), is_it);
+    if (found != erasures_.end()) erasures_.erase(found);
   } else if (const auto* kept = std::get_if<codec::SchemasKept>(&note)) {
     for (const auto& node : kept->nodes) {
       if (!has_schema(node)) schemas_.push_back(node);

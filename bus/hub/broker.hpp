@@ -122,6 +122,8 @@ class Broker {
   std::size_t producer_count() const { return producers_.size(); }
   const Cursor* cursor(std::string_view name) const;
   const routing::StringMap<Cursor>& cursors() const { return cursors_; }
+  // Begun and not ended, in the order in which they were asked for.
+  const std::vector<codec::ErasureBegun>& erasures() const { return erasures_; }
   const std::vector<std::vector<std::byte>>& schemas() const { return schemas_; }
   bool has_schema(const std::vector<std::byte>& node) const;
   Totals& totals() { return totals_; }
@@ -163,6 +165,7 @@ class Broker {
   routing::StringMap<Cursor> cursors_;
   std::vector<std::vector<std::byte>> schemas_;
   Totals totals_;
+  std::vector<codec::ErasureBegun> erasures_;
   EventFields fields_;  // reused while folding
 };
 

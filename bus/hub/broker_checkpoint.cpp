@@ -74,6 +74,7 @@ void Broker::save(const std::function<void(std::span<const std::byte>)>& write) 
   for (const auto& [name, cursor] : cursors_) state.cursors.push_back({name, cursor.offset, cursor.observer});
   state.schemas = schemas_;
   state.totals = saved_totals();
+  state.erasures = erasures_;
 
   const auto head = codec::encode(state);
   const std::uint64_t size = head.size();
@@ -113,6 +114,7 @@ void Broker::restore(std::span<const std::byte> bytes) {
   for (const auto& cursor : state.cursors) cursors_[cursor.name] = {cursor.offset, cursor.observer, {}};
   schemas_ = state.schemas;
   restore_totals(state.totals);
+  erasures_ = state.erasures;
 }
 
 }  // namespace laban::hub

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -52,7 +53,15 @@ struct Core {
   std::string_view log_held;              // what keeps the log longer than it was told to: a label, empty for nothing
   std::map<std::uint32_t, Sum> unstored;  // sequences that the log did not take, told as refused; by producer
   std::string unstored_why;
-  Sum unparked;                         // offsets that no queue took, while parking was full
+  Sum unparked;  // offsets that no queue took, while parking was full
+  // Erasures: how far the one underway is, and the last ones that were done.
+  struct Erased {
+    std::string instance;
+    std::uint64_t events = 0;
+  };
+  static constexpr std::size_t erased_max = 100;
+  std::uint64_t erased_until = 0;
+  std::deque<Erased> erased;
   std::vector<routing::QueueId> dirty;  // queues with something to deliver or to log
 
   void mark_dirty(QueueEntry& queue) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bus/codec/envelope.hpp"
 #include "bus/codec/log_record.hpp"
 #include "bus/hub/access.hpp"
 
@@ -236,6 +237,10 @@ void Dispatch::send(QueueEntry& entry, std::span<const queue::Delivery> deliveri
       entry.queue.undeliverable(delivery.fence, "the log no longer has this event", core_.now());
       continue;
     }
+    if (codec::is_erased(to.recorded.envelope)) {
+      entry.queue.undeliverable(delivery.fence, "its payload was erased", core_.now());
+      continue;
+    }
     to.number = delivery.fence;
     to.attempts = delivery.attempts;
     to.redelivered = delivery.redelivered;
@@ -267,6 +272,11 @@ void Dispatch::resume_slow() {
     }
     return true;
   });
+}
+
+void Dispatch::forget_read() {
+  window_ = {};
+  held_.clear();
 }
 
 // The views end with the next call that reads the log, unless `held_` keeps the earlier stretch.

@@ -46,6 +46,9 @@ class Dispatch {
   // Sends what consumers have credit for. True where more could be sent but for work to be gathered or for a bound.
   bool deliver();
 
+  // The log says something else now than what was read of it.
+  void forget_read();
+
   // Queues whose last consumer left for good, or that nobody used for their time to live.
   std::vector<QueueEntry*> unwanted(Timestamp now);
 

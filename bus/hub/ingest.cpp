@@ -45,7 +45,7 @@ void Ingest::take(const codec::Fleeting& said, const Grants* grants) {
                                : nullptr;
     const bool hubs_own = fields_.exchange == routing::lost_exchange || fields_.exchange == routing::parking_exchange;
     const bool denied = access_ != nullptr && (grants == nullptr || !grants->may_publish(fields_.routingkey));
-    if (exchange == nullptr || hubs_own || denied || fields_.sequence != 0) {
+    if (exchange == nullptr || hubs_own || denied || fields_.sequence != 0 || fields_.erased) {
       core_.probe.refused_fleeting();
       continue;
     }

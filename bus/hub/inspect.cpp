@@ -216,6 +216,18 @@ Inspected status(Core& core, const json&) {
 
 }  // namespace
 
+static Inspected erasures(Core& core) {
+  json underway = json::array();
+  for (const auto& one : core.broker.erasures()) underway.push_back({{"instance", one.instance}, {"upTo", one.up_to}});
+  json done = json::array();
+  for (const auto& one : core.erased) done.push_back({{"instance", one.instance}, {"events", one.events}});
+  const json said{{"underway", std::move(underway)},
+                  {"done", std::move(done)},
+                  {"position", core.erased_until},
+                  {"end", core.journal.position()}};
+  return {true, true, said.dump(-1, ' ', false, json::error_handler_t::replace), {}};
+}
+
 Inspected inspect(Core& core, const std::string& what, const std::string& argument) {
   json asked = json::object();
   if (!argument.empty()) {
@@ -230,14 +242,16 @@ Inspected inspect(Core& core, const std::string& what, const std::string& argume
     if (what == "cursors") return cursors(core, asked);
     if (what == "status") return status(core, asked);
     if (what == "explain") return explain(core, asked);
+    if (what == "erasures") return erasures(core);
   } catch (const json::exception& error) {
     return {
         true, false, {}, std::string{"the argument has a field of another type ("} + error.what() + "): see --help"};
   }
-  return {false,
-          false,
-          {},
-          "the hub does not know '" + what + "': ask for queues, exchanges, schemas, cursors, explain or status"};
+  return {
+      false,
+      false,
+      {},
+      "the hub does not know '" + what + "': ask for queues, exchanges, schemas, cursors, explain, erasures or status"};
 }
 
 Snapshot take_snapshot(Core& core) {
@@ -254,7 +268,7 @@ Snapshot take_snapshot(Core& core) {
     snapshot.unroutable.try_emplace(exchange);
   }
   for (const auto reason : queue::all_loss_reasons) snapshot.lost.try_emplace(std::string{queue::name_of(reason)});
-  for (const auto* reason : {"retention", "overflow", "refused"}) snapshot.lost.try_emplace(reason);
+  for (const auto* reason : {"retention", "overflow", "refused", "erased"}) snapshot.lost.try_emplace(reason);
   snapshot.confirmed = totals.confirmed;
   const auto stats = core.journal.stats();
   snapshot.log_bytes = stats.log_bytes;

@@ -41,6 +41,7 @@ Loop::Loop(const HubOptions& options, std::unique_ptr<transport::Server> server)
       subscribing_(core_),
       requests_(core_, group_, dispatch_),
       retaining_(core_, group_, publishing_),
+      erasing_(core_, group_, publishing_, dispatch_),
       ingest_(core_, *server_, access_ ? &*access_ : nullptr),
       endpoint_(server_->endpoint()),
       feeds_endpoint_(server_->feeds_endpoint()) {
@@ -346,6 +347,10 @@ void Loop::timers() {
     remove_unwanted();
     publishing_.forget_old(core_.now());
     retain(now);
+  }
+  if (erasing_.wanted()) {
+    finish_storing();
+    if (erasing_.tick(now)) busy_ = true;
   }
   if (now >= next_ledger_) {
     next_ledger_ = now + options_.ledger_every;

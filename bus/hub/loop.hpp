@@ -18,6 +18,7 @@
 
 #include "bus/hub/access.hpp"
 #include "bus/hub/dispatch.hpp"
+#include "bus/hub/erasing.hpp"
 #include "bus/hub/group.hpp"
 #include "bus/hub/ingest.hpp"
 #include "bus/hub/publishing.hpp"
@@ -85,6 +86,7 @@ class Loop {
   Subscribing subscribing_;
   Requests requests_;
   Retaining retaining_;
+  Erasing erasing_;
   Ingest ingest_;
 
   std::string endpoint_;

@@ -41,6 +41,7 @@ void Losses::tell(Publishing& publishing, const Loss& loss) {
   if (loss.whose == "queue") text["queue"] = loss.who;
   if (loss.sequences) text["range"] = "sequence";
   if (!loss.detail.empty()) text["detail"] = loss.detail;
+  if (!loss.offsets.empty()) text["offsets"] = loss.offsets;
   NewEvent line;
   line.id = new_id();
   line.source = "laban.hub";

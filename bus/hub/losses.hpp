@@ -26,6 +26,7 @@ struct Loss {
   std::uint64_t count = 0;
   std::vector<std::string> keys{};  // partition keys of some
   std::string detail{};
+  std::vector<std::uint64_t> offsets{};  // where they are not a range
 };
 
 // Threads:  belongs to the hub's thread.

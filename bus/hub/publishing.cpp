@@ -194,6 +194,7 @@ void Publishing::check(const Session& session, const Producer& producer, std::ui
   if (auto excess = codec::check_limits(fields_); !excess.empty()) {
     return refuse(codec::Refusal::invalid_address, std::move(excess));
   }
+  if (fields_.erased) return refuse(codec::Refusal::malformed, "only the hub marks an event as erased: leave it out");
   if (session.grants != nullptr && !session.grants->may_publish(fields_.routingkey)) {
     return refuse(codec::Refusal::denied, session.grants->denial("publish", fields_.routingkey));
   }

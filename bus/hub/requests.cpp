@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "bus/codec/envelope.hpp"
 #include "bus/codec/schema_compat.hpp"
 #include "bus/hub/access.hpp"
 #include "bus/hub/inspect.hpp"
@@ -38,6 +39,7 @@ std::string in_quotes(std::string_view name) {
 constexpr std::size_t cursor_name_bytes_max = 255;
 constexpr std::size_t cursors_max = 100'000;
 constexpr std::size_t schemas_max = 65'536;
+constexpr std::size_t erasures_max = 10'000;
 
 }  // namespace
 
@@ -82,6 +84,7 @@ Requests::Answer Requests::handle(Session& session, const codec::Request& reques
   if (std::holds_alternative<codec::Backup>(request.what)) return begin_backup(session);
   if (const auto* read = std::get_if<codec::ReadBackup>(&request.what)) return backups_.read(session, *read);
   if (const auto* done = std::get_if<codec::EndBackup>(&request.what)) return backups_.end(session, done->backup);
+  if (const auto* gone = std::get_if<codec::Erase>(&request.what)) return erase(gone->instance);
   if (const auto* asked = std::get_if<codec::Inspect>(&request.what)) {
     auto inspected = inspect(core_, std::string{asked->what}, std::string{asked->argument});
     if (inspected.known && inspected.found) return {false, {}, {}, std::move(inspected.json), {}};
@@ -205,6 +208,18 @@ Requests::Answer Requests::redrive(const codec::Redrive& redrive) {
 Requests::Answer Requests::begin_backup(const Session& session) {
   if (!commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}, {}};
   return backups_.begin(session);
+}
+
+// The note makes it sure; asking again while it is underway asks for what came since.
+Requests::Answer Requests::erase(std::string_view instance) {
+  if (instance.empty() || instance.size() > codec::attribute_bytes_max) {
+    return {true, codec::Refusal::invalid_address, "a process instance has 1 to 4096 bytes: give one", {}, {}};
+  }
+  if (core_.broker.erasures().size() >= erasures_max) {
+    return {true, codec::Refusal::limit, "too many erasures are underway: ask again when some are done", {}, {}};
+  }
+  if (!commit()) return {true, codec::Refusal::storage, core_.storage_trouble, {}, {}};
+  return change(codec::ErasureBegun{std::string{instance}, core_.head});
 }
 
 // A service whose types nobody else could read is told so before it has said anything.

@@ -41,6 +41,7 @@ class Requests {
   Answer delete_cursor(std::string_view name);
   Answer redrive(const codec::Redrive& redrive);
   Answer begin_backup(const Session& session);
+  Answer erase(std::string_view instance);
   Answer keep_schemas(Session& session, const codec::Schemas& schemas);
   bool commit();
 

@@ -107,6 +107,21 @@ std::uint32_t crc32c_portable(std::span<const std::byte> bytes, std::uint32_t be
   return ~crc;
 }
 
+// The highest byte of a table's entry tells which entry it is.
+std::uint32_t crc32c_before(std::span<const std::byte> bytes, std::uint32_t after) {
+  static const auto entry_of = [] {
+    std::array<std::uint8_t, 256> out{};
+    for (std::size_t i = 0; i < 256; ++i) out[tables[0][i] >> 24] = static_cast<std::uint8_t>(i);
+    return out;
+  }();
+  std::uint32_t crc = ~after;
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
+    const std::uint32_t entry = entry_of[crc >> 24];
+    crc = (crc ^ tables[0][entry]) << 8 | (entry ^ static_cast<std::uint8_t>(*byte));
+  }
+  return ~crc;
+}
+
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before) {
 #if defined(__x86_64__)
   static const bool has_instruction = __builtin_cpu_supports("sse4.2");

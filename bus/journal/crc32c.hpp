@@ -14,4 +14,7 @@ std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before = 0)
 // The same by tables, on any processor; tests compare the two.
 std::uint32_t crc32c_portable(std::span<const std::byte> bytes, std::uint32_t before = 0);
 
+// The other way round: the b for which crc32c(bytes, b) is `after`.
+std::uint32_t crc32c_before(std::span<const std::byte> bytes, std::uint32_t after);
+
 }  // namespace laban::journal

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bus/journal/impl.hpp"
+#include "bus/journal/overwrite.hpp"
 #include "bus/journal/recovery.hpp"
 #include "laban/error.hpp"
 
@@ -46,7 +47,8 @@ std::unique_ptr<Journal> Journal::open(FileSystem& files, const std::string& dir
                                  " bytes is not possible: take a multiple of 8 from " +
                                  std::to_string(segment_bytes_min) + " on"};
   auto lock = hold(files, directory);
-  // Nothing is written before all that is there was found whole.
+  finish_overwrite(files, directory);
+  // Nothing else is written before all that is there was found whole.
   Segments found{files, directory, options.cache_bytes};
   if (const auto damage = list_segments(files, directory, found)) refuse(*damage, directory);
   if (found.empty() && !list_checkpoints(files, directory).empty())

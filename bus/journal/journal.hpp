@@ -121,6 +121,14 @@ struct BackupPlan {
   std::shared_ptr<void> hold;
 };
 
+// What overwrite() did.
+struct Overwritten {
+  std::uint64_t position = 0;  // go on from here
+  bool end = false;            // nothing is behind it
+  std::uint64_t records = 0;   // that say something else now
+  std::string problem;         // why it did not go on; nothing of this call was overwritten, or the journal failed
+};
+
 struct BackupResult {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
@@ -235,6 +243,14 @@ class Journal {
 
   // What copy_backup() needs for a consistent copy of the log as it is now; syncs it. Throws Error(storage).
   BackupPlan plan_backup();
+
+  // Overwrites records in their place, from a position on, over so many bytes of log: `edit` gives what a record's body shall be
+  // instead, of the same length, and leaves its last four bytes to the journal. All of a call or nothing, through any crash.
+  // Not while a backup is being copied, nor while syncing().
+  using Edit = std::function<std::optional<std::vector<std::byte>>(const Record&)>;
+  Overwritten overwrite(std::uint64_t from_position, const Edit& edit, std::uint64_t bytes_max);
+  // Zeros over what earlier uses of the files have left outside the log. Returns what went wrong, empty for nothing.
+  std::string wipe_unused();
 
   // Fills a missing spare segment now; only without the helper thread. False where the disk did not take it.
   bool prepare();

@@ -41,6 +41,11 @@ void Segments::drop_oldest() {
   all_.pop_front();
 }
 
+void Segments::forget_pages() {
+  cache_.clear();
+  cached_ = 0;
+}
+
 std::size_t Segments::at_offset(std::uint64_t offset) const {
   const auto after = std::upper_bound(
       all_.begin(), all_.end(), offset,

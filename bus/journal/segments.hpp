@@ -78,6 +78,8 @@ class Segments {
   // The page that an index entry begins. Checks every batch in it.
   std::variant<Page, Damage> load(Segment& segment, std::size_t entry);
 
+  void forget_pages();  // the files say something else now
+
   Damage damage(const Segment& segment, std::uint64_t position, std::uint64_t offset, std::string what) const;
 
   std::uint64_t used_bytes() const;

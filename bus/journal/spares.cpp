@@ -72,6 +72,14 @@ bool Spares::recycle(const std::string& path) {
   return true;
 }
 
+void Spares::discard() {
+  const std::lock_guard hold{mutex_};
+  for (const auto& path : ready_) files_.remove(path);
+  ready_.clear();
+  asked_ = true;
+  wake_.notify_all();
+}
+
 bool Spares::fill_one() {
   {
     const std::lock_guard hold{mutex_};

@@ -33,6 +33,9 @@ class Spares {
   // Takes a file of exactly the segment size; false where there are enough.
   bool recycle(const std::string& path);
 
+  // Removes what is ready: it may hold what a segment that was dropped said.
+  void discard();
+
   // Fills one file where one is missing; false where the disk did not take it.
   bool fill_one();
 

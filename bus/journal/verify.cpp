@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "bus/journal/overwrite.hpp"
 #include "bus/journal/recovery.hpp"
 #include "laban/error.hpp"
 
@@ -53,6 +54,7 @@ void check_checkpoints(FileSystem& files, const std::string& directory, const Se
 VerifyReport verify(FileSystem& files, const std::string& directory,
                     const std::function<void(std::uint64_t)>& progress) {
   const auto lock = hold(files, directory);
+  finish_overwrite(files, directory);
   VerifyReport report;
   Segments segments{files, directory, 0};
   report.damage = list_segments(files, directory, segments);

@@ -1,6 +1,6 @@
 # The envelope: CloudEvents 1.0 attributes, its correlation extension, the AMQP-style address, and the payload.
 #
-# A producer writes it once; nobody rewrites it. What the hub adds (offset, recordedtime, principal) travels
+# A producer writes it once; nobody rewrites it, unless it is erased. What the hub adds (offset, recordedtime, principal) travels
 # beside it, never inside it. On the wire and in the log an envelope is one Cap'n Proto segment without a
 # segment table, at most 16 MiB.
 @0xc0a52f4e7d9b1e60;
@@ -30,6 +30,7 @@ struct Envelope {
   priority @18 :UInt8;       # between keys of one queue, never within a key
   replyto @19 :Text;
   mandatory @20 :Bool;       # refuse instead of parking when no queue is reached
+  erased @21 :Bool;          # set by the hub alone: subject and data were made unreadable, `laban erase`
 }
 
 struct Header {

@@ -24,7 +24,15 @@ struct Note {
     schemas @11 :List(Data);                     # Cap'n Proto nodes (schema.capnp Node)
     cursorDeleted @12 :Text;
     retained @13 :Retained;
+    erasureBegun @14 :Erasure;
+    erasureEnded @15 :Text;                      # of this process instance
   }
+}
+
+struct Erasure {
+  # Of this process instance the events up to this one are to be unreadable.
+  instance @0 :Text;
+  upTo @1 :UInt64;
 }
 
 struct Retained {
@@ -63,6 +71,7 @@ struct State {
   cursors @7 :List(Protocol.Cursor);
   schemas @8 :List(Data);
   totals @9 :List(Total);
+  erasures @10 :List(Erasure);                   # begun and not ended
 
   struct Queue {
     number @0 :UInt32;

@@ -272,6 +272,7 @@ struct Request {
     backup @12 :Void;           # answered with a BackupPlan in `data`; the log keeps it all until the session ends
     readBackup @13 :ReadBackup; # answered with bytes
     endBackup @14 :UInt64;      # the log may go on dropping
+    erase @15 :Text;            # a process instance; answered when it is sure to be done, see inspect `erasures`
   }
 }
 

@@ -49,6 +49,7 @@ struct EventFields {
   std::uint8_t priority = 0;
   std::string_view replyto;
   bool mandatory = false;
+  bool erased = false;  // subject and data were made unreadable: `laban erase`
 
   std::uint64_t offset = 0;
   Timestamp recordedtime{};
@@ -85,6 +86,9 @@ class Event {
 
   // 8-byte aligned, so that a Cap'n Proto payload is read in place.
   std::span<const std::byte> data() const { return fields_.data; }
+
+  // Subject and data were made unreadable by `laban erase`, and are empty.
+  bool erased() const { return fields_.erased; }
 
   std::uint64_t offset() const { return fields_.offset; }           // 0 for an event that no log stored
   Timestamp recordedtime() const { return fields_.recordedtime; }   // the hub's clock

@@ -93,7 +93,11 @@ class Model {
   using BackupProgress = std::function<void(std::uint64_t, std::uint64_t)>;
   BackupReport backup(const std::string& directory, const BackupProgress& progress = {});
 
-  // queues, exchanges, schemas, cursors, explain, status; the answer is JSON.
+  // Makes subject and payload of every event of a process instance that is stored so far unreadable, in the hub's log and in
+  // the monitors that read it; see inspect("erasures") for when it is done. It is sure to be done when this returns.
+  void erase(std::string_view instance);
+
+  // queues, exchanges, schemas, cursors, explain, erasures, status; the answer is JSON.
   std::string inspect(std::string_view what, std::string_view argument_json = {});
 
  private:

@@ -13,7 +13,8 @@ namespace laban::monitor {
 namespace {
 
 constexpr std::string_view definition_header = "laban-definition";  // of a log that is played
-constexpr std::size_t payload_max = 1 << 20;                        // a larger one is not searched for a key
+constexpr std::string_view ledger_exchange = "laban.lost", erasure_key = "erased.instance";
+constexpr std::size_t payload_max = 1 << 20;  // a larger one is not searched for a key
 
 // A field by its path, `order.id`, in a payload: one key, or several where it is a list.
 std::vector<std::string> read_field(const Event& event, std::string_view path, const Feed::Decoder& decoder) {
@@ -49,9 +50,23 @@ std::vector<std::string> read_field(const Event& event, std::string_view path, c
   return out;
 }
 
+// The hub alone publishes to laban.lost.
+void tell_erasure(const Event& event, FeedListener& listener) {
+  const auto data = event.data();
+  const auto line =
+      nlohmann::json::parse(std::string_view{reinterpret_cast<const char*>(data.data()), data.size()}, nullptr, false);
+  if (!line.is_object() || !line.value("who", nlohmann::json()).is_string()) return;
+  std::vector<std::uint64_t> offsets;
+  const auto listed = line.value("offsets", nlohmann::json::array());
+  for (const auto& offset : listed)
+    if (offset.is_number_unsigned()) offsets.push_back(offset.get<std::uint64_t>());
+  listener.on_erasure(line["who"].get<std::string>(), offsets);
+}
+
 }  // namespace
 
 void hand_over(const Event& event, const Feed::Decoder& decoder, FeedListener& listener) {
+  if (event.exchange() == ledger_exchange && event.routingkey() == erasure_key) tell_erasure(event, listener);
   const FieldReader fields = [&](std::string_view field) { return read_field(event, field, decoder); };
   Observation out;
   out.key = event.correlationid();

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "laban/options.hpp"
 #include "monitor/core/tracker.hpp"
@@ -49,6 +50,8 @@ class FeedListener {
   virtual ~FeedListener() = default;
   virtual void on_event(const Observation& event, const EventAttributes& attributes) = 0;
   virtual void on_gap(std::uint64_t from, std::uint64_t to) = 0;
+  // What these events of a process instance said was erased. Before on_event() of the event that tells it.
+  virtual void on_erasure(std::string_view, const std::vector<std::uint64_t>&) {}
 };
 
 // One event of the bus, told to the listener. `decoder` as below.

@@ -33,10 +33,9 @@ void read_cluster(const HubAddress& hub, std::uint64_t first, std::uint64_t last
     const auto wanted = event.offset() <= last ? into.find(event.offset()) : into.end();
     if (wanted == into.end()) return;
     const auto data = event.data();
-    wanted->second = {std::string(event.datacontenttype()),
-                      std::string(event.dataschema()),
+    wanted->second = {std::string(event.datacontenttype()), std::string(event.dataschema()),
                       std::string(reinterpret_cast<const char*>(data.data()), data.size()),
-                      {}};
+                      event.erased() ? "it was erased" : ""};
   });
   while (reached < last && Clock::now() < end) {
     subscriber.poll(std::chrono::milliseconds{20});

@@ -2,7 +2,7 @@
 //
 // Keys, by column family:
 //   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number · "held"+NAME ·
-//              "part:"+name
+//              "erased"+NAME · "part:"+name
 //   instances  NAME                                  -> row and tracker bytes
 //   history    NAME offset                           -> event summary
 //   names      key \0 definition                     -> length of the key, last run

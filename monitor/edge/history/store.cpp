@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <utility>
 
 #include "laban/error.hpp"
@@ -69,6 +70,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
 
 const std::string held_prefix = "held";
 const std::string part_prefix = "part:";
+const std::string erased_prefix = "erased";  // and NAME: its text is still in the files
 
 std::string numbered(std::string_view word, std::uint64_t number, int bytes) {
   std::string out(word);
@@ -165,6 +167,38 @@ class Batch : public StoreBatch {
     in.number();
     if (in.number() == row.name.run) writes_.Delete(files_->names, names);
   }
+  void erase_text(const InstanceName& name, const std::vector<std::uint64_t>* only) override {
+    const std::string of = name_key(name);
+    std::vector<std::string> stay = words_of(name.key);
+    std::unique_ptr<rocksdb::Iterator> at(files_->db->NewIterator({}, files_->history));
+    for (at->Seek(of); at->Valid() && at->key().starts_with(of); at->Next()) {
+      if (at->key().size() != of.size() + 8) continue;
+      const std::uint64_t offset = get_big(at->key().ToStringView().substr(of.size()), 8);
+      EventSummary event;
+      if (!decode(offset, at->value().ToStringView(), event))
+        files_->damaged("event " + std::to_string(offset) + " cannot be read");
+      if (event.subject.empty()) continue;
+      if (only != nullptr && !std::binary_search(only->begin(), only->end(), offset)) {
+        for (auto& word : words_of(event.subject)) stay.push_back(std::move(word));
+        continue;
+      }
+      event.subject.clear();
+      writes_.Put(files_->history, at->key(), encode(event));
+    }
+    files_->check(at->status(), "read");
+    const std::string words = name_word_key(of, {});
+    at.reset(files_->db->NewIterator({}, files_->words));
+    for (at->Seek(words); at->Valid() && at->key().starts_with(words); at->Next()) {
+      const auto word = at->key().ToStringView().substr(words.size());
+      if (std::find(stay.begin(), stay.end(), word) != stay.end()) continue;
+      writes_.Delete(files_->words, at->key());
+      writes_.Delete(files_->words, word_key(word, name));
+    }
+    files_->check(at->status(), "read");
+    writes_.Put(files_->state, erased_prefix + of, "");
+    erases_ = true;
+  }
+  bool erases() const { return erases_; }
   void forget_past(const Checkpoint& until) override {
     const auto drop = [&](const std::string& from, const std::string& to) {
       writes_.DeleteRange(files_->past, from, to);
@@ -199,6 +233,7 @@ class Batch : public StoreBatch {
   std::shared_ptr<const Files> files_;
   rocksdb::WriteBatch writes_;
   std::vector<LogEntry> log_;
+  bool erases_ = false;
 };
 
 }  // namespace
@@ -248,6 +283,8 @@ using store::Files;
 struct Store::Impl {
   std::shared_ptr<Files> files = std::make_shared<Files>();
   StoreHead head;
+  std::mutex purging;
+  std::uint64_t erased_by = 0;  // guarded by purging; views from before that write still see what was erased
 };
 
 Store::Store(const std::filesystem::path& directory) : impl_(std::make_shared<Impl>()) {
@@ -389,12 +426,16 @@ std::unique_ptr<StoreBatch> Store::begin() {
 void Store::commit(std::unique_ptr<StoreBatch> batch, StoreHead head) {
   assert(head.offset >= impl_->head.offset);
   auto& writes = static_cast<store::Batch&>(*batch).finish(head);
+  const bool erases = static_cast<store::Batch&>(*batch).erases();
   rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // of this thread: nobody reads its counters
   auto in_order = store::sorted(writes, impl_->files->handles);
   const auto status = impl_->files->db->Write({}, &in_order);
   if (!status.ok()) impl_->files->write_failed = true;
   impl_->files->check(status, "written");
   impl_->head = head;
+  if (!erases) return;
+  const std::lock_guard lock(impl_->purging);
+  impl_->erased_by = impl_->files->db->GetLatestSequenceNumber();
 }
 
 std::shared_ptr<const StoreView> Store::view() const {
@@ -414,6 +455,34 @@ std::optional<StoredInstance> Store::latest(DefinitionIndex definition, std::str
 
 std::optional<StoredInstance> Store::instance(const InstanceName& name) const {
   return store::read_instance(*impl_->files, {}, name);
+}
+
+// A deletion hides what it deletes; only merging the files down to the last level takes it out of them. What is in the log of
+// recent writes goes with a flush.
+void Store::purge() {
+  const std::lock_guard lock(impl_->purging);
+  const Files& files = *impl_->files;
+  std::vector<std::string> names;
+  {
+    std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator({}, files.state));
+    for (at->Seek(store::erased_prefix); at->Valid() && at->key().starts_with(store::erased_prefix); at->Next())
+      names.push_back(at->key().ToString());
+    files.check(at->status(), "read");
+  }
+  if (names.empty()) return;
+  std::uint64_t oldest = 0;  // 0: no view is held
+  files.db->GetIntProperty("rocksdb.oldest-snapshot-sequence", &oldest);
+  if (oldest != 0 && oldest < impl_->erased_by) return;
+  files.check(files.db->Flush({}, files.handles), "written");
+  rocksdb::CompactRangeOptions all;
+  all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  for (const auto& name : names) {
+    const std::string from = name.substr(store::erased_prefix.size()), to = from + std::string(9, '\xff');
+    const rocksdb::Slice first(from), last(to);
+    files.check(files.db->CompactRange(all, files.history, &first, &last), "written");
+  }
+  files.check(files.db->CompactRange(all, files.words, nullptr, nullptr), "written");
+  for (const auto& name : names) files.check(files.db->Delete({}, files.state, name), "written");
 }
 
 std::uint64_t Store::bytes() const {

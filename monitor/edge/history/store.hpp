@@ -134,6 +134,9 @@ class StoreBatch {
   // Retention: an ended instance with all that is kept of it; and the past before a checkpoint.
   virtual void remove(const InstanceRow& row) = 0;
   virtual void forget_past(const Checkpoint& until) = 0;
+  // Subjects of an instance's events go, and the words that only they were found by; `only` these events where it is given,
+  // whose offsets ascend. What the store held is what it holds at the last commit.
+  virtual void erase_text(const InstanceName& name, const std::vector<std::uint64_t>* only) = 0;
   virtual void put_definition(DefinitionIndex index, const StoredDefinition& definition) = 0;
   virtual void put_statistics(DefinitionIndex index, std::string_view bytes) = 0;
   virtual void put_totals(std::string_view bytes) = 0;
@@ -171,6 +174,9 @@ class Store {
   // The last run of a key, as of the last commit.
   std::optional<StoredInstance> latest(DefinitionIndex definition, std::string_view key) const;
   std::optional<StoredInstance> instance(const InstanceName& name) const;
+
+  // Takes what was erased out of the files, as soon as no view from before is held any more. Any thread.
+  void purge();
 
   // About what the store takes on disk. Any thread.
   std::uint64_t bytes() const;
