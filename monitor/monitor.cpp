@@ -245,9 +245,13 @@ void Monitor::Impl::check_log() {
   log_checked = true;
 }
 
-void Monitor::Impl::follow(const std::stop_token& stop) {
+void Monitor::Impl::follow(const std::stop_token& stop) try {
   while (!stop.stop_requested()) step();
   if (witness->dirty()) commit();
+} catch (const Error& error) {
+  // A log that was restored from a backup, and is shorter still than the store, is refused by the hub itself.
+  if (error.code() != Errc::refused) throw;
+  throw Error(error.code(), error.what() + witness->erased_text());
 }
 
 void Monitor::Impl::step() {

@@ -278,7 +278,7 @@ void Witness::follows(std::uint64_t log_id, std::uint32_t generation) {
     throw Error(Errc::storage,
                 "the hub's log was restored from a backup since this store was built: move the store away, the monitor "
                 "builds a new one from the log" +
-                    fold_->erased_text());
+                    erased_text());
   }
   fold_->moved = fold_->moved || head.log_id == 0;
   head.log_id = log_id;

@@ -71,6 +71,8 @@ class Witness {
   // On the bus what these events of a process instance said was erased: their text goes at once, with all that is to be
   // committed. Counts, verdicts and the events themselves stay.
   void erase(std::string_view instance, const std::vector<std::uint64_t>& offsets);
+  // For who meets a log that was restored from a backup: what it should not say any more. Empty where nothing was erased.
+  std::string erased_text() const;
 
   // Retention: these ended instances go with the next commit, but for such as have changed since or may still change; and
   // the past before a checkpoint.

@@ -53,10 +53,9 @@ void Witness::erase(std::string_view instance, const std::vector<std::uint64_t>&
   fold.view = fold.store.view();
 }
 
-// For who meets a log that was restored from a backup: what it should not say any more.
-std::string Witness::Fold::erased_text() const {
+std::string Witness::erased_text() const {
   std::vector<std::string> named;
-  store.each_part(erasure_part, [&](std::string_view, std::string_view instance) {
+  fold_->store.each_part(erasure_part, [&](std::string_view, std::string_view instance) {
     if (std::find(named.begin(), named.end(), instance) == named.end()) named.emplace_back(instance);
   });
   if (named.empty()) return {};

@@ -95,7 +95,6 @@ struct Witness::Fold {
   std::uint64_t removals = 0;
 
   void load();
-  std::string erased_text() const;
   void let_go(StoreBatch& batch);
   DefinitionIndex activate(const LibraryEntry& entry, StoredDefinition stored);
   void restore(const StoredInstance& instance);

@@ -30,9 +30,14 @@ constexpr const char* loan_yaml = "process: loan\nsteps:\n  - asked\n  - granted
 constexpr const char* visit_yaml =
     "process: visit\ncorrelation: guest\nsteps:\n  - came\n  - left\n  - end: completed\n";
 
-bool is_in_a_file(const std::filesystem::path& directory) {
+// A running monitor's list of its files may still name a word; the next start writes a new one.
+bool is_file_list(const std::filesystem::path& file) {
+  return file.filename().string().starts_with("MANIFEST");
+}
+
+bool is_in_a_file(const std::filesystem::path& directory, bool running = false) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    if (!entry.is_regular_file()) continue;
+    if (!entry.is_regular_file() || (running && is_file_list(entry.path()))) continue;
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>{file}, {}};
     if (bytes.find(secret) != std::string::npos) return true;
@@ -165,7 +170,7 @@ TEST_CASE("erasing: what an instance's events say is in no file, replay, queue o
   CHECK(event["dataReason"] == "it was erased");
   CHECK_FALSE(event.contains("subject"));
   CHECK(test.get("/api/v1/instances/loan-2")["events"][0]["data"]["note"] == "miller");
-  CHECK(eventually(limit, [&] { return !is_in_a_file(test.hub.directory / "monitor"); }));
+  CHECK(eventually(limit, [&] { return !is_in_a_file(test.hub.directory / "monitor", true); }));
 
   // What waited in a queue is parked with its reason, and the other one is delivered.
   const auto desk = test.bus("desk");
@@ -182,6 +187,9 @@ TEST_CASE("erasing: what an instance's events say is in no file, replay, queue o
   REQUIRE(eventually(limit, [&] { return desk->poll(10ms), !delivered.empty() && parked() == 1; }));
   CHECK(delivered == std::vector<std::string>{"loan-2"});
 
+  test.monitor.reset();
+  test.monitor = std::make_unique<Monitor>(test.options());
+  CHECK_FALSE(is_in_a_file(test.hub.directory / "monitor"));
   test.monitor.reset();
   test.hub.hub->stop();
   CHECK_FALSE(journal::verify(journal::posix_file_system(), (test.hub.directory / "log").string()).damage);
@@ -211,5 +219,6 @@ TEST_CASE("erasing: what is said of the instance afterwards stays, and a log fro
   } catch (const Error& error) {
     said = error.what();
   }
+  CAPTURE(said);
   CHECK(said.find("laban erase loan-1") != std::string::npos);
 }
