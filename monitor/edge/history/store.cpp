@@ -44,6 +44,7 @@ rocksdb::DBOptions database_options() {
   options.info_log_level = rocksdb::WARN_LEVEL;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.track_and_verify_wals_in_manifest = true;  // a cut manifest would forget a flush whose log is gone
+  options.avoid_flush_during_recovery = true;        // and the log of recent writes stays until a flush of its own
   return options;
 }
 
@@ -311,7 +312,8 @@ Store::Store(const std::filesystem::path& directory) : impl_(std::make_shared<Im
       throw Error(Errc::in_use,
                   "this process has the store in " + files.directory + " open already: use another directory");
     }
-    if (status.IsInvalidArgument()) files.damaged(text);
+    // The second: the file that names the list of files names one that is not there.
+    if (status.IsInvalidArgument() || text.find("/MANIFEST") != std::string::npos) files.damaged(text);
     files.check(status, "opened");
   }
   files.state = files.handles[1];
