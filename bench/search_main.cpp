@@ -10,7 +10,16 @@
 int main(int argc, char** argv) {
   try {
     laban::bench::SearchSettings settings;
-    if (argc > 1) settings.ended = std::strtoull(argv[1], nullptr, 10);
+    if (argc > 1) {
+      char* end = nullptr;
+      settings.ended = std::strtoull(argv[1], &end, 10);
+      if (settings.ended == 0 || *end != '\0') {
+        std::fprintf(stderr,
+                     "laban_search_bench: '%s' is no number of instances: laban_search_bench [ENDED] [DIRECTORY]\n",
+                     argv[1]);
+        return 2;
+      }
+    }
     settings.live = std::min(settings.live, settings.ended / 10);
     const laban::bench::Scratch scratch;
     const auto measured = laban::bench::search(argc > 2 ? std::string(argv[2]) : scratch.path(), settings);

@@ -107,9 +107,10 @@ class Speaker {
 // A monitor as a process, on a directory of its own.
 class Watcher {
  public:
-  Watcher(const test::HubProcess& hub, std::filesystem::path data, const std::vector<std::string>& environment = {})
+  Watcher(const test::HubProcess& hub, std::filesystem::path data, std::string address,
+          const std::vector<std::string>& environment = {})
       : data_(std::move(data)),
-        address_("127.0.0.1:" + std::to_string(demo::free_port(0))),
+        address_(std::move(address)),
         child_({"monitor", environment.empty() ? (demo::own_directory() / "laban").string() : "/usr/bin/env",
                 arguments(hub, environment), "monitor: "},
                hub / (data_.filename().string() + ".log")) {
@@ -235,6 +236,9 @@ class Trials {
  private:
   std::filesystem::path data() const { return directory_ / "monitor"; }
 
+  // A port stays claimed as long as this process lives, so thousands of monitors in turn share one.
+  static std::string some_address() { return "127.0.0.1:" + std::to_string(demo::free_port(0)); }
+
   // Small ones as often as large ones.
   int some_step() { return static_cast<int>(std::exp2(std::uniform_real_distribution{0.0, 9.0}(random_))); }
 
@@ -247,7 +251,7 @@ class Trials {
       environment = {"LD_PRELOAD=" LABAN_CRASH_AT_LIBRARY, how + std::to_string(some_step())};
     }
 #endif
-    Watcher watcher(hub_, data(), environment);
+    Watcher watcher(hub_, data(), address_, environment);
     speaker.say_some(events_a_round);
     std::this_thread::sleep_for(std::chrono::milliseconds{std::uniform_int_distribution{0, 160}(random_)});
     const auto ended = watcher.child().ended();
@@ -274,7 +278,7 @@ class Trials {
 
   void compare() {
     {
-      Watcher killed(hub_, data()), quiet(hub_, directory_ / "quiet");
+      Watcher killed(hub_, data(), address_), quiet(hub_, directory_ / "quiet", some_address());
       const auto difference = difference_between(killed, quiet, hub_);
       if (!difference.empty()) result_.wrongs.push_back("after the kills: " + difference);
       killed.child().signal(SIGKILL);
@@ -310,7 +314,7 @@ class Trials {
       what = file.filename().string() + " changed at byte " + std::to_string(at);
     }
     ++damages_;
-    Watcher watcher(hub_, copy);
+    Watcher watcher(hub_, copy, address_);
     std::optional<demo::Ending> ended;
     test::eventually(patience,
                      [&] { return (ended = watcher.child().ended()).has_value() || watcher.has_caught_up(); });
@@ -340,6 +344,7 @@ class Trials {
   std::mt19937_64 random_;
   test::TemporaryDirectory directory_;
   test::HubProcess hub_;
+  const std::string address_ = some_address();  // of all that do not live beside the undisturbed one
   int rounds_ = 0, kills_ = 0, crashes_ = 0, full_ = 0, asserted_ = 0, damages_ = 0, refused_ = 0;
 };
 

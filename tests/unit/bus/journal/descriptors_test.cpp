@@ -52,18 +52,20 @@ TEST_CASE("journal: where every open file is taken the log goes on in its next f
   REQUIRE(commit(*log));
   CHECK_FALSE(files_exhausted());
   std::uint64_t head = 1;
+  std::string trouble;  // told once files can be opened again: a sanitizer's check of a message opens some
   {
     Crowd crowd;
     CHECK(files_exhausted());
     CHECK(::open("/dev/null", O_RDONLY) < 0);
-    while (log->stats().segments < 4) {
+    while (trouble.empty() && log->stats().segments < 4) {
       append(*log, std::string(900, 'x'));
       const auto result = commit(*log, static_cast<std::int64_t>(++head));
-      REQUIRE_MESSAGE(result, result.reason);
+      if (!result) trouble = "not stored: " + result.reason;
     }
     crowd.one_leaves();
     CHECK_FALSE(files_exhausted());
   }
+  CHECK(trouble == "");
   CHECK(log->head() == head);
   CHECK(events_of(*log).size() == head);
 }
