@@ -15,7 +15,7 @@ constexpr std::string_view unfinished_suffix = ".filling";
 constexpr std::size_t piece_bytes = 1 << 20;
 constexpr std::uint64_t sync_every_bytes = 8 << 20;  // so that the log's own syncs never wait behind a whole segment
 // Zeros only where the disk has time for them: a log that fills its segments faster than this gains more from a disk of its
-// own than from files without new metadata (fan-out +30 %, p99 of confirms a fifth; docs/performance.md).
+// own than from files without new metadata (docs/performance.md).
 constexpr std::chrono::milliseconds pause_after_sync{400};
 
 bool ends_with(std::string_view name, std::string_view suffix) {
