@@ -43,8 +43,7 @@ void add_consumers(queue::Queue& queue, const Settings& settings) {
 
 // What the hub does once a batch: the changes leave for the log.
 void commit(queue::Queue& queue) {
-  (void)queue.take_effects();
-  queue.changes_durable();
+  queue.changes_durable(queue.take_effects().horizon);
 }
 
 // Delivers and acknowledges everything that may go now. Returns how many.

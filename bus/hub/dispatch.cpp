@@ -171,14 +171,16 @@ std::vector<QueueEntry*> Dispatch::unwanted(Timestamp now) {
 
 void Dispatch::stored(bool durably) {
   if (!durably) return;
-  for (const auto id : to_confirm_) {
-    QueueEntry* entry = core_.broker.queue(id);
+  const auto later = std::find_if(to_confirm_.begin(), to_confirm_.end(), [&](const Gathered& gathered) {
+    return gathered.group > group_.committed_number();
+  });
+  for (auto gathered = to_confirm_.begin(); gathered != later; ++gathered) {
+    QueueEntry* entry = core_.broker.queue(gathered->queue);
     if (entry == nullptr) continue;
-    entry->queue.changes_durable();
+    entry->queue.changes_durable(gathered->horizon);
     core_.mark_dirty(*entry);
   }
-  to_confirm_.clear();
-  needs_sync_ = false;
+  to_confirm_.erase(to_confirm_.begin(), later);
 }
 
 bool Dispatch::deliver() {

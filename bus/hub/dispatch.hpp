@@ -40,7 +40,7 @@ class Dispatch {
   // What the queues decided goes into the group: changes, dead letters, ledger lines.
   void gather();
   // False where all that was gathered may wait for a later sync: a lost acknowledgement only delivers again.
-  bool needs_sync() const { return needs_sync_; }
+  bool needs_sync() const { return needs_sync_ == group_.number(); }
   // After the group is stored (`durably`: and synced): the queues may tell.
   void stored(bool durably);
   // Sends what consumers have credit for. True where more could be sent but for work to be gathered or for a bound.
@@ -77,12 +77,17 @@ class Dispatch {
   std::uint64_t next_consumer_ = 1;
   std::unordered_map<std::uint64_t, Consumer> consumers_;
   std::vector<queue::Delivery> deliveries_;   // reused
-  std::vector<routing::QueueId> to_confirm_;  // queues whose changes are in the group
+  struct Gathered {
+    std::uint64_t group = 0;
+    routing::QueueId queue = 0;
+    std::uint64_t horizon = 0;  // of the changes
+  };
+  std::vector<Gathered> to_confirm_;  // queues whose changes a group holds, the oldest first
   using Wakeup = std::pair<Timestamp, routing::QueueId>;
   std::priority_queue<Wakeup, std::vector<Wakeup>, std::greater<>> wakeups_;
   journal::ReadResult window_;        // the stretch of log that was read last
   std::vector<journal::Block> held_;  // of earlier stretches that a frame under construction points into
-  bool needs_sync_ = false;           // something gathered must not be lost by a power cut
+  std::uint64_t needs_sync_ = 0;      // the group that a power cut must not take
   std::vector<std::uint64_t> slow_;   // consumers paused because their session does not read
 };
 

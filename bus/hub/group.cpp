@@ -142,51 +142,78 @@ bool Group::commit(bool durably) {
 
 // A small group is synced by the loop itself: handing it over costs its publishers more time than it saves others.
 bool Group::start(bool durably) {
-  return store(durably, now_.bytes < core_.options.limits.sync_beside_bytes ? Sync::here : Sync::beside);
+  return store(durably, large() ? Sync::beside : Sync::here);
 }
 
 bool Group::store(bool durably, Sync sync) {
-  assert(!syncing_ && "finish() before the next group is stored");
+  assert(!syncing_ && "await() and tell() before the next group is stored");
+  begin();
+  const auto written = write();
+  if (!written) {
+    fail(now_, written.reason);
+    keep_own_alone();
+    return false;
+  }
+  const bool stores = !written_.events.empty() || !written_.notes.empty();
+  const bool syncs = stores && core_.options.sync == SyncMode::group && (durably || !written_.events.empty());
+  if (syncs) {
+    send_confirms(written_, Level::written, Level::written);
+    if (sync == Sync::beside) {
+      sync_beside();
+      return true;
+    }
+  }
+  result_ = syncs ? core_.journal.commit(journal::Durability::synced, written_.recordedtime) : written;
+  std::swap(written_, synced_);
+  return tell();
+}
+
+// What was gathered is handed to the operating system; the next group begins. On failure all stays gathered.
+journal::CommitResult Group::write() {
   collect_answers();
   send_confirms(now_, Level::accepted, Level::accepted);
   journal::CommitResult written;
-  const bool stores = !empty();
-  if (stores) {
+  if (!empty()) {
     append_all();
     core_.probe.wrote_group();
     written = core_.journal.commit(journal::Durability::written, core_.now());
-    if (!written) {
-      fail(now_, written.reason);
-      keep_own_alone();
-      return false;
-    }
+    if (!written) return written;
   }
-  begin();
-  std::swap(now_, stored_);
+  std::swap(now_, written_);
+  now_.number = written_.number + 1;
   last_exchange_ = last_routingkey_ = {};
-  stored_.first_offset = written.first_offset;
-  stored_.last_offset = written.last_offset;
-  stored_.recordedtime = written.recordedtime;
-  if (!stores || core_.options.sync == SyncMode::off || !(durably || !stored_.events.empty())) return complete(written);
-  send_confirms(stored_, Level::written, Level::written);
-  if (sync == Sync::beside && core_.journal.start_sync(wake_)) {
-    syncing_ = true;
-    return true;
-  }
-  return complete(core_.journal.commit(journal::Durability::synced, stored_.recordedtime));
+  written_.first_offset = written.first_offset;
+  written_.last_offset = written.last_offset;
+  written_.recordedtime = written.recordedtime;
+  return written;
 }
 
-bool Group::finish() {
+void Group::sync_beside() {
+  syncing_ = core_.journal.start_sync(wake_);
+  assert(syncing_ && "what was written a moment ago is not synced yet");
+}
+
+void Group::await() {
+  assert(syncing_ && "await() follows start()");
   syncing_ = false;
-  return complete(core_.journal.finish_sync());
+  result_ = core_.journal.finish_sync();
+  begin();
+  std::swap(written_, synced_);
 }
 
-bool Group::complete(const journal::CommitResult& result) {
-  if (result.sync_time.count() != 0) {
-    core_.probe.synced(std::chrono::duration<double>(result.sync_time).count());
+bool Group::start_next() {
+  if (!result_ || !large() || !has_events() || !write()) return false;
+  send_confirms(written_, Level::written, Level::written);
+  sync_beside();
+  return true;
+}
+
+bool Group::tell() {
+  if (result_.sync_time.count() != 0) {
+    core_.probe.synced(std::chrono::duration<double>(result_.sync_time).count());
   }
-  if (!result) {
-    fail(stored_, result.reason);
+  if (!result_) {
+    fail(synced_, result_.reason);
     return false;
   }
   succeed();
@@ -194,16 +221,16 @@ bool Group::complete(const journal::CommitResult& result) {
 }
 
 void Group::succeed() {
-  if (!stored_.events.empty() || !stored_.notes.empty()) core_.storage_trouble.clear();
-  if (!stored_.events.empty()) {
-    release(stored_);
-    core_.not_before(stored_.recordedtime);
-    std::uint64_t offset = stored_.first_offset;
-    for (const auto& event : stored_.events) {
+  if (!synced_.events.empty() || !synced_.notes.empty()) core_.storage_trouble.clear();
+  if (!synced_.events.empty()) {
+    release(synced_);
+    core_.not_before(synced_.recordedtime);
+    std::uint64_t offset = synced_.first_offset;
+    for (const auto& event : synced_.events) {
       StoredEvent to;
       to.offset = offset;
-      to.recordedtime = stored_.recordedtime;
-      to.header = stored_.header_of(event);
+      to.recordedtime = synced_.recordedtime;
+      to.header = synced_.header_of(event);
       to.exchange = event.exchange;
       to.key = event.key;
       to.bytes = event.envelope.size();
@@ -215,16 +242,16 @@ void Group::succeed() {
         if (QueueEntry* entry = core_.broker.queue(id)) core_.mark_dirty(*entry);
       }
       if (event.unparked) core_.unparked.add(offset, event.key);
-      core_.feeds.add({offset, stored_.recordedtime, event.principal, event.envelope}, event.exchange,
+      core_.feeds.add({offset, synced_.recordedtime, event.principal, event.envelope}, event.exchange,
                       event.routingkey);
       ++offset;
     }
-    core_.head = stored_.last_offset;
-    core_.feeds.flush(core_.head, stored_.recordedtime);
+    core_.head = synced_.last_offset;
+    core_.feeds.flush(core_.head, synced_.recordedtime);
   }
   const auto reached = core_.options.sync == SyncMode::group ? Level::synced : Level::written;
-  send_confirms(stored_, Level::written, reached);
-  send_confirms(stored_, Level::synced, reached);
+  send_confirms(synced_, Level::written, reached);
+  send_confirms(synced_, Level::synced, reached);
 }
 
 // Nothing of the group is stored. Its publishers are told; what the hub itself had to say is said again later.
@@ -298,24 +325,23 @@ void Group::send_confirms(Batch& batch, Level asked, Level reached) {
 }
 
 const GatheredEvent* Group::committed(std::uint64_t offset) const {
-  if (syncing_ || stored_.first_offset == 0 || offset < stored_.first_offset ||
-      offset - stored_.first_offset >= stored_.events.size()) {
+  if (synced_.first_offset == 0 || offset < synced_.first_offset ||
+      offset - synced_.first_offset >= synced_.events.size()) {
     return nullptr;
   }
-  return &stored_.events[offset - stored_.first_offset];
+  return &synced_.events[offset - synced_.first_offset];
 }
 
 void Group::begin() {
-  assert(!syncing_ && "finish() before the group is forgotten");
-  recycle_frames(stored_);
-  stored_.events.clear();
-  stored_.queues.clear();
-  stored_.own.clear();
-  stored_.notes.clear();
-  stored_.texts.clear();
-  stored_.answers.clear();
-  stored_.bytes = 0;
-  stored_.first_offset = 0;
+  recycle_frames(synced_);
+  synced_.events.clear();
+  synced_.queues.clear();
+  synced_.own.clear();
+  synced_.notes.clear();
+  synced_.texts.clear();
+  synced_.answers.clear();
+  synced_.bytes = 0;
+  synced_.first_offset = 0;
 }
 
 void Group::recycle_frames(Batch& batch) {

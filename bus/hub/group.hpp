@@ -1,7 +1,8 @@
 // bus/hub/group.hpp - what is gathered for one sync: events and notes, and the confirms that wait for it.
 //
-// Nothing waits to fill a group: it takes what queues up while the last one is on its way to the disk. So there are two:
-// the one that is being gathered, and the one that was written and waits for its sync.
+// Nothing waits to fill a group: it takes what queues up while the last one is on its way to the disk. So there are three:
+// the one that is being gathered, the one that was written and waits for its sync, and the one that is synced, of which
+// everybody is told while the next is already on its way.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +37,12 @@ struct GatheredEvent {
 };
 
 // Threads:  belongs to the hub's thread; `wake` is called on the journal's helper thread.
-// Errors:   commit(), start() and finish() return false where the log took nothing. Then the publishers' events are refused;
+// Errors:   commit(), start() and tell() return false where the log took nothing. Then the publishers' events are refused;
 //           the hub's own records (queue changes, dead letters) stay for the next group, since what they tell has already
 //           happened. A failed sync ends the log's writing until the next start, which folds anew.
 class Group {
  public:
-  // `wake` ends the loop's wait when finish() has something to do.
+  // `wake` ends the loop's wait when await() would not wait.
   Group(Core& core, std::function<void()> wake) : core_(core), wake_(std::move(wake)) {}
 
   // --- frames
@@ -57,6 +58,8 @@ class Group {
   bool idle() const { return empty() && confirming_.empty(); }
   bool has_events() const { return !now_.events.empty(); }
   std::size_t bytes() const { return now_.bytes; }
+  // Of the group that is being gathered: each has a greater one than the last.
+  std::uint64_t number() const { return now_.number; }
   // The offset that the next event will have.
   std::uint64_t next_offset() const { return core_.journal.next_offset() + now_.events.size(); }
 
@@ -89,15 +92,20 @@ class Group {
   // Not while syncing().
   bool commit(bool durably = true);
 
-  // The same, but where the group is large its sync goes on beside the loop, which gathers the next group: then syncing()
-  // until finish().
+  // The same, but where the group is large its sync goes on beside the loop, which gathers the next group: then syncing(),
+  // until await() and tell().
   bool start(bool durably = true);
   bool syncing() const { return syncing_; }
-  bool finish();
+  void await();
+  // Between the two: writes what was gathered meanwhile and begins its sync, so the disk does not wait until all are told.
+  // False where that is left to start(): the group is small, or the log does not take it.
+  bool start_next();
+  bool tell();
 
   // Where an event of the group just committed lies; null for others. Valid until begin().
   const GatheredEvent* committed(std::uint64_t offset) const;
-  Timestamp committed_at() const { return stored_.recordedtime; }
+  Timestamp committed_at() const { return synced_.recordedtime; }
+  std::uint64_t committed_number() const { return synced_.number; }
 
   // Forgets the committed group.
   void begin();
@@ -115,6 +123,7 @@ class Group {
   };
   // All that one sync covers.
   struct Batch {
+    std::uint64_t number = 1;
     std::vector<codec::Frame> kept;
     std::vector<GatheredEvent> events;
     std::vector<routing::QueueId> queues;
@@ -134,9 +143,11 @@ class Group {
   enum class Sync { here, beside };
 
   bool store(bool durably, Sync sync);
+  bool large() const { return now_.bytes >= core_.options.limits.sync_beside_bytes; }
+  journal::CommitResult write();
+  void sync_beside();
   void append_all();
   void collect_answers();
-  bool complete(const journal::CommitResult& result);
   void succeed();
   void fail(Batch& batch, const std::string& reason);
   void keep_own_alone();
@@ -149,8 +160,10 @@ class Group {
   std::function<void()> wake_;
   codec::Frame slot_;
   std::vector<codec::Frame> spare_;
-  Batch now_;     // is being gathered
-  Batch stored_;  // written; everybody is told once it is synced
+  Batch now_;      // is being gathered
+  Batch written_;  // until it is synced
+  Batch synced_;   // or never will be, as result_ tells; everybody is told
+  journal::CommitResult result_;
   bool syncing_ = false;
   std::string_view last_exchange_;  // of the event that was added last, kept with the batch
   std::string_view last_routingkey_;

@@ -77,9 +77,9 @@ void Dispatch::gather(QueueEntry& entry) {
       queue::encode(effects.changes, bytes);
       group_.add_note(codec::RecordKind::queue_changes, std::move(bytes));
       for (const auto& change : effects.changes) {
-        if (change.kind != queue::ChangeKind::acknowledged) needs_sync_ = true;
+        if (change.kind != queue::ChangeKind::acknowledged) needs_sync_ = group_.number();
       }
-      to_confirm_.push_back(entry.id);
+      to_confirm_.push_back({group_.number(), entry.id, effects.horizon});
     }
     count_parked(entry, effects.parked);
     if (!effects.ledgered.empty()) ledger(entry, effects.ledgered);

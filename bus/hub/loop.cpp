@@ -117,9 +117,7 @@ void Loop::cycle() {
   if (crash_) return;
   // The end of the sync wakes the loop. A full group waits for it here, and so do its publishers.
   if (!group_.syncing() || journal_->sync_done() || full) {
-    finish_storing();
-    dispatch_.advance(core_.now());
-    store();
+    store_next();
     frames_ = 0;
   }
   if (subscribing_.serve()) busy_ = true;
@@ -151,23 +149,39 @@ void Loop::store() {
     storing_.durably = group_.has_events() || dispatch_.needs_sync() || options_.sync == SyncMode::off;
     storing_.ok = group_.start(storing_.durably);
   }
-  if (!group_.syncing()) tell();
+  if (!group_.syncing()) tell(storing_);
 }
 
 // The group that was written is synced, at the latest now.
 void Loop::finish_storing() {
   if (!group_.syncing()) return;
-  storing_.ok = group_.finish();
-  tell();
+  group_.await();
+  storing_.ok = group_.tell();
+  tell(storing_);
 }
 
-void Loop::tell() {
-  if (storing_.ok && storing_.wrote) {
-    dispatch_.stored(storing_.durably);
-    unsynced_ = !storing_.durably;
-    if (storing_.durably) last_sync_ = Clock::now();
+void Loop::store_next() {
+  bool ahead = false;
+  if (group_.syncing()) {
+    group_.await();
+    auto synced = storing_;
+    dispatch_.gather();
+    ahead = group_.start_next();
+    if (ahead) storing_ = {true, true, true};
+    synced.ok = group_.tell();
+    tell(synced);
   }
-  if (dispatch_.deliver() && storing_.ok) busy_ = true;
+  dispatch_.advance(core_.now());
+  if (!ahead) store();
+}
+
+void Loop::tell(const Storing& stored) {
+  if (stored.ok && stored.wrote) {
+    dispatch_.stored(stored.durably);
+    unsynced_ = !stored.durably;
+    if (stored.durably) last_sync_ = Clock::now();
+  }
+  if (dispatch_.deliver() && stored.ok) busy_ = true;
   group_.begin();
   subscribing_.tell_advance();
 }

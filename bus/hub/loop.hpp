@@ -5,7 +5,8 @@
 //
 // While a large group is being synced, on the journal's helper thread, the loop gathers the next one: it takes in what is
 // published and settled, and nothing else. All other things that a client says, and what the hub does on its own, wait for
-// the sync first, so they see the hub between two groups.
+// the sync first, so they see the hub between two groups. Where enough was gathered it is written as soon as the sync ends,
+// before the synced group is told: the disk does not wait for the telling.
 #pragma once
 
 #include <atomic>
@@ -59,7 +60,7 @@ class Loop {
   void ledger_dropped(const Session& session, const codec::Dropped& dropped);
   void store();
   void finish_storing();
-  void tell();
+  void store_next();
   void reap();
   void timers();
   void ping();
@@ -100,6 +101,7 @@ class Loop {
     bool durably = false;
     bool ok = true;
   };
+  void tell(const Storing& stored);
   Storing storing_;        // the group that was stored last
   bool unsynced_ = false;  // notes were written and not yet synced
   Clock::time_point last_sync_{};

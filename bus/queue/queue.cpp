@@ -171,9 +171,9 @@ bool Queue::wants_deletion(Time now) const {
 }
 
 Effects Queue::take_effects() {
-  state_->horizon_taken = state_->horizon_requested;
   Effects taken;
   std::swap(taken, state_->effects);
+  taken.horizon = state_->horizon_requested;
   return taken;
 }
 
@@ -181,8 +181,8 @@ bool Queue::has_effects() const {
   return !state_->effects.empty();
 }
 
-void Queue::changes_durable() {
-  state_->horizon_durable = state_->horizon_taken;
+void Queue::changes_durable(std::uint64_t horizon) {
+  state_->horizon_durable = horizon;
 }
 
 }  // namespace laban::queue

@@ -6,7 +6,7 @@
 // What the hub does with it:
 //   on commit     enqueue(message, recordedtime)
 //   then          deliver(now, budget, out); send; take_effects() and write its changes into the log;
-//                 once they are on the disk, changes_durable(); deliver() hands out nothing whose delivery could not
+//                 once they are on the disk, changes_durable(horizon); deliver() hands out nothing whose delivery could not
 //                 be told after a power cut, so a queue with consumers needs this call to go on
 //   from clients  add_consumer, settle, set_prefetch, remove_consumer
 //   on its timer  advance(now) at next_wakeup()
@@ -116,8 +116,9 @@ class Queue {
   // What has piled up since the last call.
   Effects take_effects();
   bool has_effects() const;
-  // All changes taken so far are on the disk (or written, where the hub does not sync).
-  void changes_durable();
+  // The changes that were taken with this horizon are on the disk (or written, where the hub does not sync), and all that
+  // were taken before them.
+  void changes_durable(std::uint64_t horizon);
 
   // During recovery only: a change read back from the log. Its own instant counts, not the record's, since it may have
   // been written after events that came later.

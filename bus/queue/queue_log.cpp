@@ -156,7 +156,7 @@ Queue Queue::restore(Settings settings, std::span<const std::byte> bytes) {
     *total = in.number();
   }
   state.last_offset = in.number();
-  state.horizon_requested = state.horizon_taken = state.horizon_durable = in.fixed();
+  state.horizon_requested = state.horizon_durable = in.fixed();
   const std::size_t count = in.count();
   std::vector<std::uint32_t> keys;
   std::uint64_t last = 0;
@@ -237,7 +237,7 @@ void Queue::apply(const QueueChange& change, Time) {
   // By the change's own instant: it may have been written after events that came later.
   state.advance(change.at);
   if (change.kind == ChangeKind::horizon) {
-    state.horizon_requested = state.horizon_taken = state.horizon_durable = change.horizon;
+    state.horizon_requested = state.horizon_durable = change.horizon;
     return;
   }
   for (const std::uint64_t offset : change.offsets) {

@@ -279,7 +279,6 @@ struct Queue::State {
   Effects effects;
   std::uint64_t max_delivered = 0;
   std::uint64_t horizon_requested = 0;
-  std::uint64_t horizon_taken = 0;
   std::uint64_t horizon_durable = 0;
 
   bool recovering = false;

@@ -194,10 +194,11 @@ struct ParkNotice {
 };
 
 struct Effects {
-  std::vector<QueueChange> changes;  // write these, in this order, then changes_durable()
+  std::vector<QueueChange> changes;  // write these, in this order, then changes_durable(horizon)
   std::vector<DeadLetter> dead_letters;
   std::vector<Ledgered> ledgered;
   std::vector<ParkNotice> parked;
+  std::uint64_t horizon = 0;  // what the log knows of deliveries once the changes are in it
   bool empty() const { return changes.empty() && dead_letters.empty() && ledgered.empty() && parked.empty(); }
 };
 

@@ -37,6 +37,15 @@ bool is_sync(const FileCall& call) {
   return call.kind == FileCall::Kind::sync && !call.path.ends_with(".spare.filling");
 }
 
+// Without waiting for the confirm.
+void publish(RawClient& client, std::uint64_t sequence, const char* id) {
+  const auto envelope = codec::encode_envelope(raw_event(id, "x"));
+  codec::Publish publish;
+  publish.first_sequence = sequence;
+  publish.events = {envelope.bytes()};
+  client.say(codec::ClientMessage{publish});
+}
+
 // What the hub's log has, read back over the socket.
 std::vector<std::string> stored(Hub& hub) {
   RawClient reader{hub.endpoint()};
@@ -92,11 +101,7 @@ TEST_CASE("hub: nobody hears of an event, by confirm, delivery or feed, before i
     held = true;
     while (!go) std::this_thread::yield();
   });
-  const auto envelope = codec::encode_envelope(raw_event("a", "x"));
-  codec::Publish publish;
-  publish.first_sequence = 1;
-  publish.events = {envelope.bytes()};
-  client.say(codec::ClientMessage{publish});
+  publish(client, 1, "a");
   REQUIRE(eventually(10s, [&] { return held.load(); }));
   CHECK(client.hear<codec::Confirms>(100ms) == nullptr);
   CHECK(client.hear<codec::Deliveries>(1ms) == nullptr);
@@ -120,16 +125,9 @@ TEST_CASE("hub: what came during a sync is confirmed by the next one and not by 
     const int mine = ++begun;
     while (allowed < mine) std::this_thread::yield();
   });
-  const auto say = [&](std::uint64_t sequence, const char* id) {
-    const auto envelope = codec::encode_envelope(raw_event(id, "x"));
-    codec::Publish publish;
-    publish.first_sequence = sequence;
-    publish.events = {envelope.bytes()};
-    client.say(codec::ClientMessage{publish});
-  };
-  say(2, "b");
+  publish(client, 2, "b");
   REQUIRE(eventually(10s, [&] { return begun == 1; }));
-  say(3, "c");
+  publish(client, 3, "c");
   CHECK(client.hear<codec::Confirms>(50ms) == nullptr);
   allowed = 1;
   const auto first = client.confirms(1);
@@ -158,16 +156,9 @@ TEST_CASE("hub: a sync that fails refuses its group and what came meanwhile (G30
     held = true;
     while (!go) std::this_thread::yield();
   });
-  const auto say = [&](std::uint64_t sequence, const char* id) {
-    const auto envelope = codec::encode_envelope(raw_event(id, "x"));
-    codec::Publish publish;
-    publish.first_sequence = sequence;
-    publish.events = {envelope.bytes()};
-    client.say(codec::ClientMessage{publish});
-  };
-  say(2, "b");
+  publish(client, 2, "b");
   REQUIRE(eventually(10s, [&] { return held.load(); }));
-  say(3, "c");
+  publish(client, 3, "c");
   go = true;
   for (const auto sequence : {2u, 3u}) {
     const auto refused = client.confirms(1);
@@ -179,6 +170,46 @@ TEST_CASE("hub: a sync that fails refuses its group and what came meanwhile (G30
   test.files.on_call({});
   test.files.heal();
   CHECK(stored(*test.fixture.hub) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("hub: a disk that is full behind a synced group refuses the next group alone (G30)") {
+  FaultyHub test;
+  RawClient client{test.fixture.start().endpoint()};
+  REQUIRE(client.hello("p"));
+  REQUIRE(client.publish(1, {raw_event("a", "x")}).size() == 1);
+  std::atomic<bool> held{false};
+  std::atomic<bool> go{false};
+  std::atomic<bool> full{false};
+  test.files.inject(
+      {.kind = Fault::Kind::error, .error = ENOSPC, .at = 1, .how_often = ~0ull, .only = [&](const FileCall& call) {
+         return full && call.kind == FileCall::Kind::write;
+       }});
+  test.files.on_call([&](const FileCall& call) {
+    if (!is_sync(call)) return;
+    held = true;
+    while (!go) std::this_thread::yield();
+  });
+  publish(client, 2, "b");
+  REQUIRE(eventually(10s, [&] { return held.load(); }));
+  publish(client, 3, "c");
+  full = true;
+  go = true;
+  const auto first = client.confirms(1);
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].first_sequence == 2);
+  CHECK_FALSE(first[0].refused);
+  const auto second = client.confirms(1);
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].first_sequence == 3);
+  CHECK(second[0].code == codec::Refusal::storage);
+  test.files.on_call({});
+  test.files.heal();
+  const auto again = client.publish(4, {raw_event("d", "x")});
+  REQUIRE(again.size() == 1);
+  CHECK_FALSE(again[0].refused);
+  CHECK(again[0].first_offset == 3);
+  test.fixture.crash_and_start();
+  CHECK(stored(*test.fixture.hub) == std::vector<std::string>{"a", "b", "d"});
 }
 
 TEST_CASE("hub: after a failed sync publishing is refused with the reason, and reading goes on (G30)") {

@@ -54,7 +54,7 @@ struct Bench {
     for (auto& change : effects.changes) changes.push_back(change);
     for (auto& letter : effects.dead_letters) letters.push_back(letter);
     for (auto& line : effects.ledgered) ledgered.push_back(line);
-    queue.changes_durable();
+    queue.changes_durable(effects.horizon);
   }
 
   void crash(Settings settings) {

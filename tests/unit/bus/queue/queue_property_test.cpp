@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <random>
 #include <set>
@@ -164,7 +165,7 @@ class Life {
       REQUIRE(model_.deliver(delivery) == "");
       REQUIRE(delivery.fence > last_fence_);
       last_fence_ = delivery.fence;
-      REQUIRE(delivery.offset <= logged_horizon_);  // else a crash could not tell that it was delivered
+      REQUIRE(delivery.offset <= durable_horizon_);  // else a crash could not tell that it was delivered
       const bool first_time = ever_delivered_.insert(delivery.offset).second;
       REQUIRE((first_time || delivery.redelivered));
       if (first_time && plain && !key.empty()) {
@@ -298,8 +299,8 @@ class Life {
     moving_.clear();
   }
 
-  // What the hub does with effects: into the log, onto the disk.
-  void commit() {
+  // What the hub does with effects: into the log, and later, perhaps behind the next ones, onto the disk.
+  void write() {
     const Effects effects = queue_.take_effects();
     for (const auto& letter : effects.dead_letters) moving_.push_back(letter.offset);
     if (!effects.changes.empty()) {
@@ -312,9 +313,21 @@ class Life {
     for (const auto& change : effects.changes) {
       if (change.kind == ChangeKind::horizon) logged_horizon_ = change.horizon;
     }
-    queue_.changes_durable();
+    untold_.push_back({effects.horizon, logged_horizon_});
     committed_ = model_;
     since_commit_.clear();
+  }
+
+  void tell() {
+    if (untold_.empty()) return;
+    queue_.changes_durable(untold_.front().taken);
+    durable_horizon_ = untold_.front().logged;
+    untold_.pop_front();
+  }
+
+  void commit() {
+    write();
+    while (!untold_.empty()) tell();
   }
 
   static void replay(Queue& queue, const std::vector<Record>& log, std::size_t from) {
@@ -330,9 +343,11 @@ class Life {
   }
 
   void log_and_crash() {
-    const auto what = under(6);
-    if (what < 3) return commit();
-    if (what < 5) {
+    const auto what = under(8);
+    if (what < 2) return commit();
+    if (what == 2) return write();
+    if (what == 3) return tell();
+    if (what < 7) {
       commit();
       snapshot_ = queue_.snapshot();
       snapshot_at_ = log_.size();
@@ -342,7 +357,9 @@ class Life {
       return;
     }
     ++crashes;
-    if (under(2) == 0) commit();
+    if (under(2) == 0) write();
+    untold_.clear();
+    durable_horizon_ = logged_horizon_;
     Queue full = Queue::restore(settings_, {});
     replay(full, log_, 0);
     Queue tail = Queue::restore(settings_, snapshot_);
@@ -389,7 +406,7 @@ class Life {
       for (const auto& letter : effects.dead_letters) queue_.moved(letter.offset, now_);
       for (const std::uint64_t offset : moving_) queue_.moved(offset, now_);
       moving_.clear();
-      queue_.changes_durable();
+      queue_.changes_durable(effects.horizon);
       std::vector<Delivery> given;
       queue_.deliver(now_, 2, given);
       for (const auto& delivery : given) {
@@ -416,6 +433,12 @@ class Life {
   std::uint64_t offset_ = 0;
   Fence last_fence_ = 0;
   std::uint64_t logged_horizon_ = 0;
+  std::uint64_t durable_horizon_ = 0;
+  struct Untold {
+    std::uint64_t taken;
+    std::uint64_t logged;
+  };
+  std::deque<Untold> untold_;  // written, and the queue does not know yet that they are on the disk
   std::vector<Out> out_;
   std::vector<std::uint64_t> moving_;
   std::set<std::uint64_t> ever_delivered_;

@@ -77,8 +77,7 @@ TEST_CASE("queue: after a crash only what may have been delivered is marked (G80
   Queue queue{settings};
   Time now = zero;
   for (std::uint64_t offset = 1; offset <= 200'000; ++offset) queue.enqueue({.offset = offset, .bytes = 1}, now);
-  queue.take_effects();
-  queue.changes_durable();
+  queue.changes_durable(queue.take_effects().horizon);
   queue.add_consumer(1, "worker", 10, now);
   std::vector<Delivery> out;
   CHECK(queue.deliver(now, 10, out) == 0);  // first the log must know that deliveries begin
@@ -86,7 +85,7 @@ TEST_CASE("queue: after a crash only what may have been delivered is marked (G80
   const Effects effects = queue.take_effects();
   REQUIRE(effects.changes.size() == 1);
   CHECK(queue.deliver(now, 10, out) == 0);
-  queue.changes_durable();
+  queue.changes_durable(effects.horizon);
   CHECK(queue.deliver(now, 10, out) == 10);
   CHECK_FALSE(out[0].redelivered);
 
@@ -96,8 +95,7 @@ TEST_CASE("queue: after a crash only what may have been delivered is marked (G80
   std::vector<Delivery> all;
   for (int round = 0; round < 100 && all.size() < 200'000; ++round) {
     again.deliver(now, 10'000, all);
-    again.take_effects();
-    again.changes_durable();
+    again.changes_durable(again.take_effects().horizon);
   }
   REQUIRE(all.size() == 200'000);
   CHECK(all.front().redelivered);
@@ -211,8 +209,7 @@ TEST_CASE("queue: bytes that release 0.1 wrote are read, and written again the s
   queue.finish_recovery(zero, 100);
   queue.redrive(zero);
   queue.add_consumer(1, "worker", 10, zero);
-  queue.take_effects();
-  queue.changes_durable();
+  queue.changes_durable(queue.take_effects().horizon);
   std::vector<Delivery> out;
   CHECK(queue.deliver(zero + seconds{60}, 10, out) == 3);
 }
