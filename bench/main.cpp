@@ -91,16 +91,27 @@ static void tell_queue_memory(std::uint64_t count) {
       told.enqueue_seconds, told.snapshot_seconds, told.snapshot_bytes_a_message, told.restore_seconds);
 }
 
+// A key costs the hub something only while the queue holds messages of it: so all are published before they are consumed.
+static Pair many_keys(std::uint64_t count) {
+  Settings few;
+  few.count = count;
+  Settings many = few;
+  many.keys = static_cast<std::uint32_t>(std::max<std::uint64_t>(count / 3, 1));
+  return {"queue, each acknowledged, " + std::to_string(many.keys) + " keys / " + std::to_string(few.keys) + " keys",
+          [=] { return queue(many); }, [=] { return queue(few); }, 0.7, 1.0};
+}
+
 static void tell_restart(std::uint64_t count) {
   Settings settings;
   settings.count = count;
+  settings.keys = static_cast<std::uint32_t>(std::max<std::uint64_t>(count / 10, 1));
   settings.window = 10'000;
   const auto told = restart(settings);
   constexpr double mib = 1 << 20;
   std::printf(
-      "hub with %llu events in a queue: %.0f MiB in memory; started again after it was killed in %.2f s, then %.0f "
-      "MiB\n\n",
-      static_cast<unsigned long long>(told.events), told.queued_bytes / mib, told.seconds, told.restarted_bytes / mib);
+      "hub with %llu events of %u keys in a queue: %.0f MiB in memory; started again after it was killed in %.2f s, then "
+      "%.0f MiB\n\n",
+      static_cast<unsigned long long>(told.events), settings.keys, told.queued_bytes / mib, told.seconds, told.restarted_bytes / mib);
 }
 
 static Pair engine_alone(std::uint64_t count) {
@@ -137,6 +148,7 @@ static int run(int argc, char** argv) {
       {"journal", append(events(1e6), 1000, 0.7, 0.9)},
       {"journal", append(events(5e3), 1, 0.7, 0.9)},
       {"engine", engine_alone(events(5e6))},
+      {"queue-keys", many_keys(events(3e6))},
   };
   const auto beside = [&](const std::string& missing, const Pair& pair) {
     if (std::string{"queue"}.find(wanted) == std::string::npos) return;
@@ -162,7 +174,7 @@ static int run(int argc, char** argv) {
   }
   if (ran > 0) return 0;
   std::cerr << "laban_bench: there is no benchmark '" << wanted
-            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-memory, restart\n";
+            << "': pubsub, at-most-once, latency, confirm, journal, engine, queue, queue-keys, queue-memory, restart\n";
   return 2;
 }
 
