@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ struct Files {
   void check(const rocksdb::Status& status, const char* doing) const;
   [[noreturn]] void damaged(const std::string& what) const;
 };
+
+// Throws Error where the directory cannot be used, is in use or holds no sound store.
+void open(Files& files, const std::filesystem::path& directory);
 
 inline rocksdb::Slice slice(std::string_view text) {
   return {text.data(), text.size()};

@@ -23,14 +23,25 @@ static bool is_xes(const std::filesystem::path& path, std::string_view beginning
   return first != std::string_view::npos && beginning[first] == '<';
 }
 
-template <class Feed>
-static void feed_all(ByteSource& source, std::vector<char>& buffer, std::size_t got, const LogProgress& progress,
-                     Feed feed) {
-  while (got > 0) {
-    feed(buffer.data(), got);
+static void read_xes(const std::string& name, ByteSource& source, std::string_view beginning, LogSink& sink,
+                     const LogProgress& progress) {
+  XesReader reader(name, sink);
+  std::copy(beginning.begin(), beginning.end(), reader.room(beginning.size()));
+  for (std::size_t got = beginning.size(); got > 0; got = source.read(reader.room(chunk), chunk)) {
+    reader.parse(got, false);
     if (progress) progress(source.taken(), source.total());
-    got = source.read(buffer.data(), buffer.size());
   }
+  reader.parse(0, true);
+}
+
+static void read_csv(const std::string& name, const LogColumns& columns, ByteSource& source, std::vector<char>& buffer,
+                     std::size_t got, LogSink& sink, const LogProgress& progress) {
+  CsvReader reader(name, columns, sink);
+  for (; got > 0; got = source.read(buffer.data(), buffer.size())) {
+    reader.feed({buffer.data(), got});
+    if (progress) progress(source.taken(), source.total());
+  }
+  reader.finish();
 }
 
 void read_log(const std::filesystem::path& path, const LogColumns& columns, LogSink& sink,
@@ -39,16 +50,11 @@ void read_log(const std::filesystem::path& path, const LogColumns& columns, LogS
   std::vector<char> buffer(chunk);
   const std::size_t got = source.read(buffer.data(), buffer.size());
   if (got == 0) throw Error(Errc::malformed, path.string() + ":1:1: the file is empty: name an event log");
-  if (is_xes(path, {buffer.data(), got})) {
-    XesReader reader(path.string(), sink);
-    feed_all(source, buffer, got, progress,
-             [&](const char* bytes, std::size_t size) { reader.feed(bytes, size, false); });
-    reader.feed("", 0, true);
-  } else {
-    CsvReader reader(path.string(), columns, sink);
-    feed_all(source, buffer, got, progress, [&](const char* bytes, std::size_t size) { reader.feed({bytes, size}); });
-    reader.finish();
-  }
+  const std::string_view beginning(buffer.data(), got);
+  if (is_xes(path, beginning))
+    read_xes(path.string(), source, beginning, sink, progress);
+  else
+    read_csv(path.string(), columns, source, buffer, got, sink, progress);
 }
 
 }  // namespace laban::monitor

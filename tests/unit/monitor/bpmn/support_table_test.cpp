@@ -12,6 +12,7 @@
 
 #include "monitor/core/replay.hpp"
 #include "monitor/edge/bpmn/read_bpmn.hpp"
+#include "tests/support/checked_trace.hpp"
 #include "tests/unit/monitor/core/naive_search.hpp"
 
 using namespace laban::monitor;
@@ -381,15 +382,6 @@ std::string filled(std::string text, const std::string& element) {
   return text;
 }
 
-CheckedTrace check(Definition& definition, const Trace& trace) {
-  CheckedTrace result;
-  Replay replay(definition, [&](CheckedTrace&& checked) { result = std::move(checked); });
-  replay.begin_trace("t");
-  for (const auto& activity : trace) replay.event({activity, {}, {}});
-  replay.end_trace();
-  return result;
-}
-
 void follow(Definition& definition, const std::string& traces, bool fits) {
   if (traces.empty() && fits) return;
   for (const auto& text : split(traces, '|')) {
@@ -397,7 +389,7 @@ void follow(Definition& definition, const std::string& traces, bool fits) {
     Trace trace;
     std::istringstream words{text};
     for (std::string word; words >> word;) trace.push_back(word);
-    const CheckedTrace checked = check(definition, trace);
+    const CheckedTrace checked = laban::test::check(definition, trace);
     CHECK(checked.fit == fits);
     const bool many = std::any_of(definition.net().transitions.begin(), definition.net().transitions.end(),
                                   [](const Transition& transition) { return transition.further; });

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "monitor/core/replay.hpp"
+#include "tests/support/checked_trace.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/unit/monitor/core/naive_search.hpp"
 #include "tests/unit/monitor/core/random_process.hpp"
@@ -13,15 +14,6 @@ using namespace laban::monitor;
 using namespace laban::test;
 
 namespace {
-
-CheckedTrace check(Definition& definition, const std::vector<std::string>& trace) {
-  CheckedTrace result;
-  Replay replay(definition, [&](CheckedTrace&& checked) { result = std::move(checked); });
-  replay.begin_trace("t");
-  for (const auto& activity : trace) replay.event({activity, {}, {}});
-  replay.end_trace();
-  return result;
-}
 
 std::string text(const std::vector<std::string>& trace) {
   std::string line;

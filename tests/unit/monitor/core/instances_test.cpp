@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "monitor/core/replay.hpp"
+#include "tests/support/checked_trace.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/unit/monitor/core/naive_search.hpp"
 #include "tests/unit/monitor/core/random_process.hpp"
@@ -73,15 +74,6 @@ ProcessModel many_of(const ProcessModel& body) {
     flow.to = to;
   }
   return model;
-}
-
-CheckedTrace check(Definition& definition, const Trace& trace) {
-  CheckedTrace result;
-  Replay replay(definition, [&](CheckedTrace&& checked) { result = std::move(checked); });
-  replay.begin_trace("t");
-  for (const auto& activity : trace) replay.event({activity, {}, {}});
-  replay.end_trace();
-  return result;
 }
 
 std::string text(const Trace& trace) {

@@ -8,6 +8,7 @@
 
 #include "monitor/core/replay.hpp"
 #include "monitor/core/tracker.hpp"
+#include "tests/support/checked_trace.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/unit/monitor/core/random_process.hpp"
 #include "tests/unit/monitor/core/sequence.hpp"
@@ -314,11 +315,7 @@ TEST_CASE("tracker: a stream gives each instance the verdict that replay gives i
     }
     auto definition = made(model);
     for (const auto& [key, trace] : traces) {
-      CheckedTrace checked;
-      Replay replay(*definition, [&](CheckedTrace&& result) { checked = std::move(result); });
-      replay.begin_trace(key);
-      for (const auto& type : trace) replay.event({type, {}, {}});
-      replay.end_trace();
+      const CheckedTrace checked = check(*definition, trace);
       const auto view = stream.view(key);
       CHECK(view.verdict == checked.verdict);
       REQUIRE(view.deviations.size() == checked.deviations.size());

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "monitor/core/replay.hpp"
 #include "monitor/edge/pnml/read_pnml.hpp"
+#include "tests/support/checked_trace.hpp"
 
 using namespace laban::monitor;
 
@@ -37,12 +37,7 @@ bool fits(const std::string& text, const std::vector<std::string>& trace) {
   auto file = read_pnml(text, "net.pnml");
   REQUIRE(file.net);
   auto definition = Definition::of(std::move(*file.net), "n");
-  bool fit = false;
-  Replay replay(*definition, [&](CheckedTrace&& checked) { fit = checked.fit; });
-  replay.begin_trace("t");
-  for (const auto& activity : trace) replay.event({activity, {}, {}});
-  replay.end_trace();
-  return fit;
+  return laban::test::check(*definition, trace).fit;
 }
 
 }  // namespace
