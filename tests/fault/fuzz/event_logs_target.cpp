@@ -88,11 +88,14 @@ std::vector<std::string> seeds() {
 <event><string key="concept:name" value="a"/><string key="lifecycle:transition" value="complete"/>
 <date key="time:timestamp" value="2010-12-30T15:32:00Z"/><list key="l"><values><int key="n" value="1"/></values></list></event></trace>
 <trace><string key="concept:name" value="2 &amp; 3"/><event><string key="laban:source" value="s"/></event></trace></log>)";
+  const std::string plain = R"(<log><trace></trace>
+<trace><string key="concept:name" value="1"/><event><string key="concept:name" value="ä"/>
+<date key="time:timestamp" value="2010-12-30T14:32:00Z"/></event></trace><trace></trace></log>)";
   const std::string csv =
       "case:concept:name,concept:name,time:timestamp,lifecycle:transition\n1,\"a, \"\"b\"\"\",2010-12-30 "
       "14:32,start\r\n2,c,,\n1,d,30.12.2010 15:00,complete\n";
   const std::string other = "case:concept:name;concept:name;time:timestamp\n1;a;2010/12/30 14:32\n";
-  return {xes, csv, other, packed(xes), packed(csv)};
+  return {xes, plain, csv, other, packed(xes), packed(csv)};
 }
 
 }  // namespace
