@@ -24,6 +24,7 @@ std::vector<EventSummary> Witness::Fold::all_events(InstanceIndex instance, cons
   }
   // Those of one that was followed anew wait in the order of causes.
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  if (all.size() > rewound_events_max + 1) all.resize(rewound_events_max + 1);  // as many, stored already or not
   return all;
 }
 
