@@ -44,22 +44,7 @@ struct Script {
       if (random() % (causes_late ? 30 : 60) == 0) ++lost, gap_before.push_back(event.offset + lost);
       event.offset += lost;
     }
-    if (causes_late) name_causes(random);
-  }
-
-  // Of its own instance mostly, said before it or after it, soon or long after; some of another one, of none, in circles.
-  // Some orders tell several stories.
-  void name_causes(std::mt19937_64& random) {
-    for (auto& event : events) event.key = "order-" + std::to_string(std::stoul(event.key.substr(6)) % 35);
-    for (std::size_t i = 0; i < events.size(); ++i) {
-      if (random() % 4 == 0) continue;
-      std::vector<std::size_t> same;
-      for (std::size_t j = 0; j < events.size(); ++j)
-        if (j != i && events[j].key == events[i].key) same.push_back(j);
-      const bool own = !same.empty() && random() % 8 != 0;
-      const std::size_t cause = own ? same[random() % same.size()] : random() % events.size();
-      events[i].cause = "id-" + std::to_string(events[cause].offset);
-    }
+    if (causes_late) name_causes(events, random);
   }
 
   std::vector<TestEvent> events;
