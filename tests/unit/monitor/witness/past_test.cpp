@@ -143,7 +143,7 @@ TEST_CASE("past: at any offset and time the answers are those of a witness that 
 TEST_CASE("past: the same where causes come after what they caused, and instances are followed anew (G143)") {
   LABAN_SEED(seed);
   std::mt19937_64 random(seed);
-  auto events = random_events(random, 30);
+  auto events = random_events(random, 14);
   name_causes(events, random);
   ask_every_instant(random, std::move(events));
 }
