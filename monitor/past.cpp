@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "laban/error.hpp"
 #include "monitor/core/byte_codec.hpp"
+#include "monitor/core/causal_order.hpp"
 #include "monitor/edge/history/changes.hpp"
 #include "monitor/past_view.hpp"
 
@@ -76,6 +78,26 @@ std::vector<Counts> decode_counts(const std::string& bytes, const Snapshot& newe
   return out;
 }
 
+// In the order in which the witness did it, so that sums are the same to the last bit.
+void recount(Counts& counts, const Recount& change) {
+  Totals& totals = counts.totals;
+  totals.started += static_cast<std::uint64_t>(change.started);
+  for (std::size_t i = 0; i < instance_states; ++i) totals.ended[i] += static_cast<std::uint64_t>(change.ended[i]);
+  for (std::size_t i = 0; i < deviation_kinds; ++i)
+    totals.deviations[i] += static_cast<std::uint64_t>(change.deviations[i]);
+  Statistics& statistics = counts.statistics;
+  for (const auto& passed : change.passed_before) {
+    --statistics.passed[passed.step];
+    if (passed.took) statistics.step_duration[passed.step].remove(*passed.took);
+  }
+  for (const auto took : change.took_before) statistics.duration.remove(took);
+  for (const auto& passed : change.passed) {
+    ++statistics.passed[passed.step];
+    if (passed.took) statistics.step_duration[passed.step].add(*passed.took);
+  }
+  for (const auto took : change.took) statistics.duration.add(took);
+}
+
 void count(Counts& counts, const ChangeRecord& change, const InstanceRow* before, const InstanceRow& after) {
   Totals& totals = counts.totals;
   const auto place = [](auto value) { return static_cast<std::size_t>(value); };
@@ -101,6 +123,7 @@ void count(Counts& counts, const ChangeRecord& change, const InstanceRow* before
     ++statistics.passed[change.matched];
     if (!change.started) statistics.step_duration[change.matched].add(change.step_took);
   }
+  if (change.recount) recount(counts, *change.recount);
 }
 
 auto place_of(const InstanceName& name) {
@@ -262,6 +285,16 @@ Published Past::published(const Published& newest, std::shared_ptr<const PastIns
           newest.services};
 }
 
+static Observation observation_of(std::string_view key, const EventSummary& event) {
+  Observation seen;
+  seen.key = key;
+  seen.type = event.type;
+  seen.source = event.source;
+  seen.offset = event.offset;
+  seen.time = event.recorded;
+  return seen;
+}
+
 std::optional<Refolded> refold(const ProcessModel& model, const TrackerOptions& options, const std::string& key,
                                const std::vector<EventSummary>& events, const std::vector<GapRecord>& gaps,
                                Time clock) {
@@ -271,22 +304,41 @@ std::optional<Refolded> refold(const ProcessModel& model, const TrackerOptions& 
   Tracker tracker(all);
   const auto definition = tracker.activate(Definition::of(model, findings));
   std::vector<Change> changes;
+  std::vector<StepIndex> steps(events.size(), no_index);
+  std::vector<std::size_t> followed;
+  std::unordered_set<std::string_view> named;  // as causes
+  const auto note_steps = [&] {
+    auto at = followed.end() - std::count_if(changes.begin(), changes.end(), [](const auto& one) { return one.event; });
+    for (const auto& change : changes)
+      if (change.event) steps[*at++] = change.step;
+    changes.clear();
+  };
   auto gap = gaps.begin();
-  for (const auto& event : events) {
-    for (; gap != gaps.end() && gap->after_offset < event.offset; ++gap) tracker.note_gap();
-    Observation seen;
-    seen.key = key;
-    seen.type = event.type;
-    seen.source = event.source;
-    seen.offset = event.offset;
-    seen.time = event.recorded;
-    tracker.observe(seen, changes);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    for (; gap != gaps.end() && gap->after_offset < events[i].offset; ++gap) tracker.note_gap();
+    tracker.observe(observation_of(key, events[i]), changes);
+    followed.push_back(i);
+    note_steps();
+    // A cause that came after what it caused: all of it anew, as the witness does.
+    if (!events[i].causation.empty()) named.insert(events[i].causation);
+    if (!named.contains(events[i].id)) continue;
+    std::vector<Placed> placed;
+    for (const auto one : followed) placed.push_back({events[one].offset, events[one].id, events[one].causation});
+    std::vector<std::size_t> fresh;
+    std::vector<Observation> observations;
+    for (const std::size_t place : causal_order(placed)) {
+      fresh.push_back(followed[place]);
+      observations.push_back(observation_of(key, events[fresh.back()]));
+    }
+    if (fresh == followed || !tracker.refold(tracker.find(definition, key), observations, changes)) continue;
+    followed = std::move(fresh);
+    note_steps();
   }
   if (gap != gaps.end()) tracker.note_gap();
   tracker.advance(clock, changes);
   const auto instance = tracker.find(definition, key);
   if (instance == no_instance) return std::nullopt;
-  Refolded out{tracker.view(instance), {}};
+  Refolded out{tracker.view(instance), {}, std::move(steps)};
   tracker.save(instance, out.bytes);
   return out;
 }

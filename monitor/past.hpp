@@ -62,7 +62,8 @@ std::string encode_counts(const Snapshot& counts);
 // An instance followed anew from its events, under any definition: what it would be at `clock`.
 struct Refolded {
   InstanceView view;
-  std::string bytes;  // Tracker::save()
+  std::string bytes;             // Tracker::save()
+  std::vector<StepIndex> steps;  // that the events matched
 };
 std::optional<Refolded> refold(const ProcessModel& model, const TrackerOptions& options, const std::string& key,
                                const std::vector<EventSummary>& events, const std::vector<GapRecord>& gaps, Time clock);

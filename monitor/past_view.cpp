@@ -1,6 +1,10 @@
 // monitor/past_view.cpp - the store of now, less what came later.
 #include "monitor/past_view.hpp"
 
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+
 #include "monitor/past.hpp"
 
 namespace laban::monitor {
@@ -33,9 +37,7 @@ class PastView : public StoreView {
     if (!found) return std::nullopt;
     StoredInstance out{std::move(*found), {}};
     const auto entry = catalogue_.find(name.definition);
-    auto anew = entry ? refold(entry->model, tracking_, name.key, events(name, 0, events_max),
-                               store_->gaps(instant_->offset), instant_->clock)
-                      : std::nullopt;
+    auto anew = entry ? follow(*entry, name, events_until_then(name)) : std::nullopt;
     if (anew) out.bytes = std::move(anew->bytes);
     return out;
   }
@@ -54,6 +56,7 @@ class PastView : public StoreView {
                                    std::size_t limit) const override {
     auto out = store_->events(name, after_offset, limit);
     while (!out.empty() && out.back().offset > instant_->offset) out.pop_back();
+    match_as_then(name, out);
     return out;
   }
 
@@ -95,6 +98,37 @@ class PastView : public StoreView {
   }
 
  private:
+  std::vector<EventSummary> events_until_then(const InstanceName& name) const {
+    auto out = store_->events(name, 0, events_max);
+    while (!out.empty() && out.back().offset > instant_->offset) out.pop_back();
+    return out;
+  }
+  std::optional<Refolded> follow(const CatalogueEntry& entry, const InstanceName& name,
+                                 const std::vector<EventSummary>& events) const {
+    return refold(entry.model, tracking_, name.key, events, store_->gaps(instant_->offset), instant_->clock);
+  }
+  // An instance that was followed anew, because a cause came after what it caused, has the steps of now with its events.
+  void match_as_then(const InstanceName& name, std::vector<EventSummary>& events) const {
+    if (events.empty()) return;
+    std::unordered_set<std::string> named;
+    bool anew = false;
+    for (const auto& event : store_->events(name, 0, events_max)) {
+      anew |= named.contains(event.id);
+      if (!event.causation.empty()) named.insert(event.causation);
+    }
+    const auto entry = anew ? catalogue_.find(name.definition) : nullptr;
+    if (!entry) return;
+    const auto all = events_until_then(name);
+    const auto followed = follow(*entry, name, all);
+    if (!followed) return;
+    for (auto& event : events) {
+      const auto at =
+          std::lower_bound(all.begin(), all.end(), event.offset,
+                           [](const EventSummary& one, std::uint64_t wanted) { return one.offset < wanted; });
+      if (at != all.end() && at->offset == event.offset)
+        event.step = followed->steps[static_cast<std::size_t>(at - all.begin())];
+    }
+  }
   std::optional<InstanceRow> row(const InstanceName& name) const {
     if (const InstanceRow* here = instant_->find(name)) return *here;
     auto stored = store_->instance(name);

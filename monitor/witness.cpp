@@ -192,7 +192,7 @@ void Witness::Fold::touch(InstanceIndex instance) {
 void Witness::Fold::apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time,
                           bool waits) {
   touch(change.instance);
-  record(change, offset, time);
+  if (!waits) record(change, offset, time);
   Entry& entry = entries[change.definition];
   entry.dirty = true;
   if (change.ended) entry.statistics.duration.add(change.took);

@@ -100,12 +100,13 @@ struct Witness::Fold {
   void restore(const StoredInstance& instance);
   Kept& kept_of(InstanceIndex instance);
   void touch(InstanceIndex instance);
-  // `waits`: the event is among those that wait to be stored.
+  // `waits`: the instance is followed anew; its events wait to be stored, and record_anew() comes after all of them.
   void apply(const Change& change, const EventSummary* event, std::uint64_t offset, Time time, bool waits = false);
   void rewind(InstanceIndex instance, const Observation& cause);
   std::vector<EventSummary> all_events(InstanceIndex instance, const InstanceName& name) const;
   void learn_end(const Change& change);
-  void record(const Change& change, std::uint64_t offset, Time time);
+  void record(const Change& change, std::uint64_t offset, Time time, std::optional<Recount>&& recount = {});
+  void record_anew(const std::vector<Change>& anew, const Totals& before, Recount&& recount, const Observation& cause);
   Ended ended_view(InstanceIndex instance) const;
   std::span<const PendingEvent> events_of(InstanceIndex instance) const;
   InstanceRow row_of(const InstanceView& now, InstanceIndex instance) const;

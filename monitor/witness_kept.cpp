@@ -7,7 +7,7 @@
 namespace laban::monitor {
 
 // What the past is made of: the change, and of what had ended the row that it was until now.
-void Witness::Fold::record(const Change& change, std::uint64_t offset, Time time) {
+void Witness::Fold::record(const Change& change, std::uint64_t offset, Time time, std::optional<Recount>&& recount) {
   ChangeRecord out;
   out.number = ++head.changes;
   out.offset = offset;
@@ -29,6 +29,7 @@ void Witness::Fold::record(const Change& change, std::uint64_t offset, Time time
   out.took = change.took;
   out.settled = change.settled;
   out.owed = change.owed;
+  out.recount = std::move(recount);
   head.clock = std::max(head.clock, time);
   journal.add(out, head.clock);
   if (!change.started && !is_live(change.before)) {

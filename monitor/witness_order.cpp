@@ -24,6 +24,7 @@ std::vector<EventSummary> Witness::Fold::all_events(InstanceIndex instance, cons
   }
   // Those of one that was followed anew wait in the order of causes.
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  if (all.size() > rewound_events_max + 1) all.resize(rewound_events_max + 1);  // as many, stored already or not
   return all;
 }
 
@@ -66,14 +67,22 @@ void Witness::Fold::rewind(InstanceIndex instance, const Observation& cause) {
     observations.push_back(seen);
   }
   std::vector<Change> anew;
+  const Totals totals = tracker.totals(name.definition);
   if (!tracker.refold(instance, observations, anew)) return;
+  Recount recount;
   Statistics& statistics = entries[name.definition].statistics;
   for (std::size_t i = 0; i < old.size(); ++i) {
     if (old[i].step == no_index) continue;
     --statistics.passed[old[i].step];
-    if (i > 0) statistics.step_duration[old[i].step].remove(old[i].recorded - old[i - 1].recorded);
+    recount.passed_before.push_back({old[i].step, std::nullopt});
+    if (i == 0) continue;
+    recount.passed_before.back().took = old[i].recorded - old[i - 1].recorded;
+    statistics.step_duration[old[i].step].remove(*recount.passed_before.back().took);
   }
-  if (before.ended_at) statistics.duration.remove(*before.ended_at - before.started_at);
+  if (before.ended_at) {
+    recount.took_before.push_back(*before.ended_at - before.started_at);
+    statistics.duration.remove(recount.took_before.back());
+  }
   std::erase_if(events, [&](const PendingEvent& pending) { return pending.instance == instance; });
   // All of them wait to be stored again before any end is learned from, whichever were stored before.
   auto next = fresh.begin();
@@ -82,6 +91,40 @@ void Witness::Fold::rewind(InstanceIndex instance, const Observation& cause) {
   for (const auto& event : fresh) events.push_back({instance, event});
   next = fresh.begin();
   for (const auto& change : anew) apply(change, change.event ? &*next++ : nullptr, cause.offset, cause.time, true);
+  record_anew(anew, totals, std::move(recount), cause);
+}
+
+// For the past it is one change, whatever the instance passed through on its way.
+void Witness::Fold::record_anew(const std::vector<Change>& anew, const Totals& before, Recount&& recount,
+                                const Observation& cause) {
+  Change whole = anew.front();
+  whole.event = whole.ended = whole.reopened = false;
+  whole.settled.clear();
+  whole.owed = 0;
+  for (const auto& change : anew) {
+    whole.after = change.after;
+    whole.verdict = change.verdict;
+    whole.flags = change.flags;
+    whole.owed += change.owed;
+    if (change.ended) recount.took.push_back(change.took);
+    if (!change.event || change.step == no_index) continue;
+    recount.passed.push_back({change.step, std::nullopt});
+    if (!change.anew) recount.passed.back().took = change.step_took;
+  }
+  const Totals& now = tracker.totals(whole.definition);
+  const auto more = [](std::uint64_t count, std::uint64_t than) { return static_cast<std::int64_t>(count - than); };
+  recount.started = more(now.started, before.started);
+  for (std::size_t i = 0; i < instance_states; ++i) recount.ended[i] = more(now.ended[i], before.ended[i]);
+  for (std::size_t i = 0; i < deviation_kinds; ++i)
+    recount.deviations[i] = more(now.deviations[i], before.deviations[i]);
+  const InstanceView here = tracker.view(whole.instance);
+  recount.first_offset = here.first_offset;
+  recount.last_offset = here.last_offset;
+  recount.started_at = here.started_at;
+  recount.last_event_at = here.last_event_at;
+  recount.step_since = here.step_since;
+  recount.ended_at = here.ended_at.value_or(Time{});
+  record(whole, cause.offset, cause.time, std::move(recount));
 }
 
 }  // namespace laban::monitor

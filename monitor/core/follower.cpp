@@ -17,7 +17,8 @@ void Follower::note(SeenLabels seen, StepIndex step) const {
   if (undo != no_index) seen.clear(undo);
 }
 
-StepIndex Follower::observe(Position& position, SeenLabels seen, const Arrival& arrival) const {
+StepIndex Follower::observe(Position& position, SeenLabels seen, const Arrival& arrival,
+                            std::vector<DeviationKind>& settled) const {
   StepIndex step = no_index;
   if (!position.doubt && !arrival.meaning.wrong_publisher && arrival.meaning.symbol != no_symbol) {
     const auto edge = definition_.automaton().next(position.state, arrival.meaning.symbol);
@@ -25,10 +26,10 @@ StepIndex Follower::observe(Position& position, SeenLabels seen, const Arrival& 
       position.state = edge.state;
       step = edge.step;
     } else {
-      step = misfit(position, seen, arrival);
+      step = misfit(position, seen, arrival, settled);
     }
   } else {
-    step = misfit(position, seen, arrival);
+    step = misfit(position, seen, arrival, settled);
   }
   if (step != no_index) {
     position.step = step;
@@ -39,19 +40,20 @@ StepIndex Follower::observe(Position& position, SeenLabels seen, const Arrival& 
   return step;
 }
 
-StepIndex Follower::misfit(Position& position, SeenLabels seen, const Arrival& arrival) const {
+StepIndex Follower::misfit(Position& position, SeenLabels seen, const Arrival& arrival,
+                           std::vector<DeviationKind>& settled) const {
   Automaton& automaton = definition_.automaton();
   const Symbol symbol = arrival.meaning.symbol;
   if (arrival.excused && symbol != no_symbol && automaton.next(position.state, symbol).state == no_state) {
     const StateId resumed = automaton.resumed_at(position.state, symbol);
     if (resumed != no_state) {
-      position.state = resumed;
       position.incomplete = true;
       position.used_excuse = true;
       if (position.doubt) {
-        settle(position);
+        for (const DeviationKind kind : settle(position)) settled.push_back(kind);
         position.doubt->explanations.front().state = resumed;
       }
+      position.state = resumed;  // settling goes to where the best explanation stood
       return definition_.steps_of(symbol).front();
     }
   }

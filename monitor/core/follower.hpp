@@ -79,8 +79,9 @@ class Follower {
   explicit Follower(Definition& definition, std::uint32_t remembered = 64)
       : definition_(definition), remembered_(remembered) {}
 
-  // The matched step, or no_index.
-  StepIndex observe(Position& position, SeenLabels seen, const Arrival& arrival) const;
+  // The matched step, or no_index. Deviations that it settles are appended.
+  StepIndex observe(Position& position, SeenLabels seen, const Arrival& arrival,
+                    std::vector<DeviationKind>& settled) const;
 
   // No more events will come (or none that could change a name): every deviation gets its final name.
   // Returns those that were settled by it.
@@ -93,7 +94,8 @@ class Follower {
   bool has_open_names(const Position& position) const;
 
  private:
-  StepIndex misfit(Position& position, SeenLabels seen, const Arrival& arrival) const;
+  StepIndex misfit(Position& position, SeenLabels seen, const Arrival& arrival,
+                   std::vector<DeviationKind>& settled) const;
   void expand(const Explanation& from, const Arrival& arrival, SeenLabels seen, const Position& position,
               std::vector<Explanation>& into) const;
   Misfit extra(const Explanation& from, const Arrival& arrival, SeenLabels seen, const Position& position) const;

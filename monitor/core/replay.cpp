@@ -21,8 +21,9 @@ void Replay::begin_trace(std::string_view id) {
 
 void Replay::event(const LogEvent& event) {
   ++totals_.events;
+  std::vector<DeviationKind> settled;  // only lost events settle any before the end
   follower_.observe(position_, SeenLabels(seen_.data()),
-                    {definition_.meaning(event.activity, event.source), event.activity});
+                    {definition_.meaning(event.activity, event.source), event.activity}, settled);
 }
 
 void Replay::end_trace() {

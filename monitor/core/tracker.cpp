@@ -170,7 +170,10 @@ void Tracker::Fold::fetch_ahead(std::span<const Observation> events) const {
 void Tracker::Fold::observe_family(std::uint32_t family, const Observation& event, std::vector<Change>& changes) {
   const std::string& field = tracked[families[family].versions.back()].definition->model().correlation;
   if (field.empty() || event.fields == nullptr) return observe_key(family, event.key, event, changes);
-  for (const std::string& value : (*event.fields)(field)) observe_key(family, value, event, changes);
+  const auto keys = (*event.fields)(field);
+  absl::flat_hash_map<std::string_view, char> told;  // of an instance that is named twice it is one event all the same
+  for (const std::string& key : keys)
+    if (keys.size() == 1 || told.emplace(key, 0).second) observe_key(family, key, event, changes);
 }
 
 void Tracker::Fold::observe_key(std::uint32_t family, std::string_view wanted, const Observation& event,
@@ -242,14 +245,18 @@ void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning 
   const Follower follow = follower(one.definition);
   Position position = take_position(slot);
   const bool excused = one.lived_across_gap || (started && one.began_after_gap);
-  const StepIndex matched = follow.observe(position, seen(slot), {meaning, event.type, event.offset, excused});
+  const StepIndex matched =
+      follow.observe(position, seen(slot), {meaning, event.type, event.offset, excused}, change.settled);
   change.started = started && !again;
   change.anew = again;
   if (again) change.previous_step = no_index;
   change.step = matched;
   change.step_took = started ? std::chrono::nanoseconds{0} : event.time - last_event;
   const Outlook& outlook = of.definition->automaton().outlook(position.state);
-  if (position.doubt) change.settled = follow.settle_clear_ones(position);
+  if (position.doubt) {
+    const auto clear = follow.settle_clear_ones(position);
+    change.settled.insert(change.settled.end(), clear.begin(), clear.end());
+  }
   put_position(slot, std::move(position));
   if (matched != no_index) {
     if (one.has_extras) more(slot).step_since.reset();
@@ -258,7 +265,7 @@ void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning 
   }
   if (!was_live && !more(slot).ended_at) more(slot).ended_at = last_event;
   rest.last_event_at = event.time;
-  rest.last_offset = event.offset;
+  rest.last_offset = std::max(rest.last_offset, event.offset);  // followed anew, the last one need not be the newest
   ++of.totals.events;
   if (of.has_deadlines) note_waiting(slot, matched, event.time);
   if (was_live || one.state != state_before) one.phase = phase_after(slot, outlook, false);

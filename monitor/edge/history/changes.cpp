@@ -9,7 +9,7 @@ namespace laban::monitor {
 namespace {
 
 constexpr std::uint64_t mark_event = 1, mark_started = 2, mark_ended = 4, mark_reopened = 8, mark_step = 16,
-                        mark_settled = 32, mark_owed = 64, mark_backwards = 128;
+                        mark_settled = 32, mark_owed = 64, mark_backwards = 128, mark_recount = 256;
 
 std::uint64_t nanoseconds(std::chrono::nanoseconds span) {
   return static_cast<std::uint64_t>(span.count());
@@ -27,6 +27,48 @@ std::int64_t unzigzag(std::uint64_t value) {
   return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
 }
 
+void write(store::Writer& out, const Recount& recount) {
+  out.number(recount.first_offset);
+  out.number(recount.last_offset);
+  for (const Time time : {recount.started_at, recount.last_event_at, recount.step_since, recount.ended_at})
+    out.time(time);
+  out.number(zigzag(recount.started));
+  for (const auto more : recount.ended) out.number(zigzag(more));
+  for (const auto more : recount.deviations) out.number(zigzag(more));
+  for (const auto* list : {&recount.passed_before, &recount.passed}) {
+    out.number(list->size());
+    for (const auto& passed : *list) {
+      out.number(std::uint64_t{passed.step} << 1 | (passed.took ? 1 : 0));
+      if (passed.took) out.number(zigzag(passed.took->count()));
+    }
+  }
+  for (const auto* list : {&recount.took_before, &recount.took}) {
+    out.number(list->size());
+    for (const auto took : *list) out.number(zigzag(took.count()));
+  }
+}
+
+Recount read_recount(store::Reader& in) {
+  Recount out;
+  out.first_offset = in.number();
+  out.last_offset = in.number();
+  for (Time* time : {&out.started_at, &out.last_event_at, &out.step_since, &out.ended_at}) *time = in.time();
+  out.started = unzigzag(in.number());
+  for (auto& more : out.ended) more = unzigzag(in.number());
+  for (auto& more : out.deviations) more = unzigzag(in.number());
+  const auto took = [&] { return std::chrono::nanoseconds{unzigzag(in.number())}; };
+  for (auto* list : {&out.passed_before, &out.passed}) {
+    for (std::uint64_t n = in.number(); n > 0 && in.good(); --n) {
+      const std::uint64_t step = in.number();
+      list->push_back({static_cast<StepIndex>(step >> 1), std::nullopt});
+      if ((step & 1) != 0) list->back().took = took();
+    }
+  }
+  for (auto* list : {&out.took_before, &out.took})
+    for (std::uint64_t n = in.number(); n > 0 && in.good(); --n) list->push_back(took());
+  return out;
+}
+
 }  // namespace
 
 void ChangeWriter::add(const ChangeRecord& change, Time clock) {
@@ -42,7 +84,7 @@ void ChangeWriter::add(const ChangeRecord& change, Time clock) {
                               (change.ended ? mark_ended : 0) | (change.reopened ? mark_reopened : 0) |
                               (change.matched != no_index ? mark_step : 0) |
                               (change.settled.empty() ? 0 : mark_settled) | (change.owed != 0 ? mark_owed : 0) |
-                              (change.time < last_time_ ? mark_backwards : 0);
+                              (change.time < last_time_ ? mark_backwards : 0) | (change.recount ? mark_recount : 0);
   out.number(marks);
   out.number(change.offset - last_offset_);
   out.number(nanoseconds(change.time < last_time_ ? last_time_ - change.time : change.time - last_time_));
@@ -59,6 +101,7 @@ void ChangeWriter::add(const ChangeRecord& change, Time clock) {
   if (!change.settled.empty()) out.number(change.settled.size());
   for (const auto kind : change.settled) out.number(static_cast<std::uint64_t>(kind));
   if (change.owed != 0) out.number(zigzag(change.owed));
+  if (change.recount) write(out, *change.recount);
   blocks_.back().bytes += out.take();
   last_offset_ = change.offset;
   last_time_ = change.time;
@@ -103,6 +146,7 @@ bool read_changes(const ChangeBlock& block, const std::function<bool(const Chang
       out.settled.push_back(static_cast<DeviationKind>(kind));
     }
     if ((marks & mark_owed) != 0) out.owed = static_cast<int>(unzigzag(in.number()));
+    if ((marks & mark_recount) != 0) out.recount = read_recount(in);
     if (!in.good()) return false;
     if (!visit(out)) return true;
   }
@@ -122,7 +166,14 @@ void carry(InstanceRow& row, const ChangeRecord& change) {
     ++row.events;
     if (change.matched != no_index) row.step_since = change.time;
   }
-  if (is_live(change.after.state)) {
+  if (change.recount) {
+    row.first_offset = change.recount->first_offset;
+    row.last_offset = change.recount->last_offset;
+    row.started_at = change.recount->started_at;
+    row.last_event_at = change.recount->last_event_at;
+    row.step_since = change.recount->step_since;
+    row.ended_at = change.recount->ended_at;
+  } else if (is_live(change.after.state)) {
     row.ended_at = {};
   } else if (change.started || is_live(change.before.state)) {
     row.ended_at = row.last_event_at;

@@ -1,6 +1,8 @@
 // monitor/edge/history/records.hpp - what the store keeps of instances, events and definitions. Plain data.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -59,6 +61,21 @@ struct EventSummary {
   std::string subject = {};
 };
 
+// An instance is followed anew: what it had added to the counts is taken back, and what it comes to is added.
+struct Recount {
+  struct Passed {
+    StepIndex step = no_index;
+    std::optional<std::chrono::nanoseconds> took;  // since the event before, where there is one
+  };
+  std::uint64_t first_offset = 0, last_offset = 0;
+  Time started_at{}, last_event_at{}, step_since{}, ended_at{};
+  std::int64_t started = 0;  // how many more
+  std::array<std::int64_t, instance_states> ended{};
+  std::array<std::int64_t, deviation_kinds> deviations{};
+  std::vector<Passed> passed_before, passed;
+  std::vector<std::chrono::nanoseconds> took_before, took;  // of ends
+};
+
 // One change of one instance, as the journal of changes has it: enough to carry rows and counts from one instant to a later
 // one without the tracker. Numbers are dense from 1.
 struct ChangeRecord {
@@ -76,6 +93,7 @@ struct ChangeRecord {
   std::chrono::nanoseconds step_took{0}, took{0};
   std::vector<DeviationKind> settled;
   int owed = 0;  // how many more compensations are owed
+  std::optional<Recount> recount;
 };
 
 // Events that are lost for good, by the offset that the loss follows.

@@ -225,7 +225,9 @@ TEST_CASE("order: an event whose cause is missing is held, in bounded number and
 TEST_CASE("order: causes go before what they caused, offsets decide the rest, circles decide nothing") {
   CHECK(causal_order({{5, "e", ""}, {3, "c", "e"}, {4, "d", ""}}) == std::vector<std::size_t>{2, 0, 1});
   CHECK(causal_order({{1, "a", "z"}, {2, "b", "a"}}) == std::vector<std::size_t>{0, 1});
-  CHECK(causal_order({{2, "a", "b"}, {1, "b", "a"}, {3, "c", "c"}}) == std::vector<std::size_t>{2, 1, 0});
+  CHECK(causal_order({{2, "a", "b"}, {1, "b", "a"}, {3, "c", "c"}}) == std::vector<std::size_t>{1, 0, 2});
+  CHECK(causal_order({{1, "w", "y"}, {2, "x", "y"}, {3, "y", "x"}, {4, "z", ""}}) ==
+        std::vector<std::size_t>{1, 2, 0, 3});
 }
 
 TEST_CASE("sequences: what a publisher numbered and never came is counted, however many speak for it (G108)") {

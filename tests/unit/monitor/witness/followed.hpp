@@ -74,6 +74,21 @@ inline std::vector<TestEvent> random_events(std::mt19937_64& random, std::size_t
   return out;
 }
 
+// Of its own instance mostly, said before it or after it, soon or long after; some of another one, of none, in circles. Some
+// orders tell several stories.
+inline void name_causes(std::vector<TestEvent>& events, std::mt19937_64& random) {
+  for (auto& event : events) event.key = "order-" + std::to_string(std::stoul(event.key.substr(6)) % 35);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (random() % 4 == 0) continue;
+    std::vector<std::size_t> same;
+    for (std::size_t j = 0; j < events.size(); ++j)
+      if (j != i && events[j].key == events[i].key) same.push_back(j);
+    const bool own = !same.empty() && random() % 8 != 0;
+    const std::size_t cause = own ? same[random() % same.size()] : random() % events.size();
+    events[i].cause = "id-" + std::to_string(events[cause].offset);
+  }
+}
+
 // A witness with all that it needs, over a directory that outlives it.
 struct Bench {
   explicit Bench(const std::filesystem::path& directory, const std::string& yaml = order_yaml,

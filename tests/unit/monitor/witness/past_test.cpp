@@ -82,12 +82,7 @@ void pass_time(Bench& bench, std::mt19937_64& random, Time& last) {
   bench.witness.advance(last);
 }
 
-}  // namespace
-
-TEST_CASE("past: at any offset and time the answers are those of a witness that was stopped there (G143)") {
-  LABAN_SEED(seed);
-  std::mt19937_64 random(seed);
-  auto events = random_events(random, 30);
+void ask_every_instant(std::mt19937_64& random, std::vector<TestEvent> events) {
   const test::TemporaryDirectory directory, stopped_directory;
   std::map<std::uint64_t, std::string> then;
   std::map<std::uint64_t, Time> times;
@@ -135,6 +130,22 @@ TEST_CASE("past: at any offset and time the answers are those of a witness that 
     CHECK(told(bench, {{"at", rfc3339(times[offset])}}) == answer);
   }
   CHECK(bench.store.view()->checkpoint(~std::uint64_t{0}).has_value());
+}
+
+}  // namespace
+
+TEST_CASE("past: at any offset and time the answers are those of a witness that was stopped there (G143)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  ask_every_instant(random, random_events(random, 30));
+}
+
+TEST_CASE("past: the same where causes come after what they caused, and instances are followed anew (G143)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  auto events = random_events(random, 14);
+  name_causes(events, random);
+  ask_every_instant(random, std::move(events));
 }
 
 TEST_CASE("past: wrong instants are refused with what is allowed") {
