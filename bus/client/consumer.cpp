@@ -158,11 +158,9 @@ void Consumer::gone() {
 }
 
 std::optional<codec::ClientMessage> Consumer::next_step() {
-  bool wants_events = false;
   {
     const std::lock_guard lock{mutex_};
     if (!wants_queue_ || error_) return {};
-    wants_events = wants_events_;
   }
   // Whoever declared the queue otherwise has a reason: it is declared only where it is missing.
   QueueSpec spec;
@@ -185,8 +183,8 @@ std::optional<codec::ClientMessage> Consumer::next_step() {
     ready_ = true;
     signal_.raise();
   }
-  if (step_ == Step::prepared && wants_events) return codec::Consume{number_, options_.queue, options_.prefetch};
-  if (step_ == Step::consuming && !wants_events) return codec::Cancel{number_, "stopped"};
+  if (step_ == Step::prepared && takes_) return codec::Consume{number_, options_.queue, options_.prefetch};
+  if (step_ == Step::consuming && !takes_) return codec::Cancel{number_, "stopped"};
   return {};
 }
 
@@ -269,6 +267,7 @@ void Consumer::failed(const Error& error) {
 
 void Consumer::collect() {
   const std::lock_guard lock{mutex_};
+  takes_ = wants_events_;
   for (auto& settlement : settled_) {
     if (settlement.session == session_) leaving_.push_back(std::move(settlement));
   }

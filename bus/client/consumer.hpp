@@ -97,6 +97,7 @@ class Consumer final : public Part {
   bool in_session_ = false;
   std::uint64_t request_ = 0;
   std::deque<Settlement> leaving_;
+  bool takes_ = false;  // as wants_events_ was at collect(): what was settled before a stop leaves before the cancel
   std::uint64_t newest_ = 0;  // delivery of this session
   Clock::time_point renew_at_ = Clock::time_point::max();
 

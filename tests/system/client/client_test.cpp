@@ -291,7 +291,7 @@ TEST_CASE("client: before_acknowledge runs before a batch is acknowledged, and w
   CHECK(hub.settled()[0] == "back 1");
 }
 
-TEST_CASE("client: run() ends on stop, gives back what it did not handle, and says goodbye") {
+TEST_CASE("client: run() ends on stop, gives back what it did not handle, and says goodbye (G64)") {
   auto log = std::make_shared<FakeLog>();
   FakeHub hub{log};
   {
