@@ -111,7 +111,8 @@ static void tell_restart(std::uint64_t count) {
   std::printf(
       "hub with %llu events of %u keys in a queue: %.0f MiB in memory; started again after it was killed in %.2f s, then "
       "%.0f MiB\n\n",
-      static_cast<unsigned long long>(told.events), settings.keys, told.queued_bytes / mib, told.seconds, told.restarted_bytes / mib);
+      static_cast<unsigned long long>(told.events), settings.keys, told.queued_bytes / mib, told.seconds,
+      told.restarted_bytes / mib);
 }
 
 static Pair engine_alone(std::uint64_t count) {

@@ -37,6 +37,15 @@ bool is_sync(const FileCall& call) {
   return call.kind == FileCall::Kind::sync && !call.path.ends_with(".spare.filling");
 }
 
+// Each sync of the log tells that it has begun, and waits.
+void hold_syncs(FaultyFiles& files, std::atomic<bool>& held, const std::atomic<bool>& go) {
+  files.on_call([&](const FileCall& call) {
+    if (!is_sync(call)) return;
+    held = true;
+    while (!go) std::this_thread::yield();
+  });
+}
+
 // Without waiting for the confirm.
 void publish(RawClient& client, std::uint64_t sequence, const char* id) {
   const auto envelope = codec::encode_envelope(raw_event(id, "x"));
@@ -96,11 +105,7 @@ TEST_CASE("hub: nobody hears of an event, by confirm, delivery or feed, before i
   // The disk holds the sync until the test lets it go: whatever the client hears meanwhile was said too early.
   std::atomic<bool> held{false};
   std::atomic<bool> go{false};
-  test.files.on_call([&](const FileCall& call) {
-    if (!is_sync(call)) return;
-    held = true;
-    while (!go) std::this_thread::yield();
-  });
+  hold_syncs(test.files, held, go);
   publish(client, 1, "a");
   REQUIRE(eventually(10s, [&] { return held.load(); }));
   CHECK(client.hear<codec::Confirms>(100ms) == nullptr);
@@ -151,11 +156,7 @@ TEST_CASE("hub: a sync that fails refuses its group and what came meanwhile (G30
   std::atomic<bool> held{false};
   std::atomic<bool> go{false};
   test.files.inject({.kind = Fault::Kind::error, .error = EIO, .at = 1, .how_often = 1, .only = is_sync});
-  test.files.on_call([&](const FileCall& call) {
-    if (!is_sync(call)) return;
-    held = true;
-    while (!go) std::this_thread::yield();
-  });
+  hold_syncs(test.files, held, go);
   publish(client, 2, "b");
   REQUIRE(eventually(10s, [&] { return held.load(); }));
   publish(client, 3, "c");
@@ -184,11 +185,7 @@ TEST_CASE("hub: a disk that is full behind a synced group refuses the next group
       {.kind = Fault::Kind::error, .error = ENOSPC, .at = 1, .how_often = ~0ull, .only = [&](const FileCall& call) {
          return full && call.kind == FileCall::Kind::write;
        }});
-  test.files.on_call([&](const FileCall& call) {
-    if (!is_sync(call)) return;
-    held = true;
-    while (!go) std::this_thread::yield();
-  });
+  hold_syncs(test.files, held, go);
   publish(client, 2, "b");
   REQUIRE(eventually(10s, [&] { return held.load(); }));
   publish(client, 3, "c");
