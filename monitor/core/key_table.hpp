@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "monitor/core/huge_pages.hpp"
+
 namespace laban::monitor {
 
 // Threads: one. Linear probing; an entry is the low half of the key's hash and the record's number.
@@ -78,13 +80,13 @@ class KeyTable {
   }
 
   void grow() {
-    std::vector<Entry> old(entries_.size() * 2, Entry{0, none});
+    std::vector<Entry, HugePages<Entry>> old(entries_.size() * 2, Entry{0, none});
     old.swap(entries_);
     for (const Entry& entry : old)
       if (entry.record != none) place(entry.tag, entry.record);
   }
 
-  std::vector<Entry> entries_;
+  std::vector<Entry, HugePages<Entry>> entries_;
   std::size_t size_ = 0;
 };
 

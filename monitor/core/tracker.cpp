@@ -30,7 +30,9 @@ static void read_deadlines(Tracked& tracked) {
     if (node == no_index) continue;
     label_of_node[node] = definition.label_of(step);
     tracked.deadline[step] = model.nodes[node].deadline;
-    tracked.has_deadlines |= model.nodes[node].deadline.has_value();
+    if (!model.nodes[node].deadline) continue;
+    tracked.has_deadlines = true;
+    tracked.quickest = std::min<std::chrono::nanoseconds>(tracked.quickest, *model.nodes[node].deadline);
   }
   for (std::uint32_t pair = 0; pair < model.pair_deadlines.size(); ++pair) {
     const std::uint32_t from = label_of_node[model.pair_deadlines[pair].from];
@@ -39,6 +41,7 @@ static void read_deadlines(Tracked& tracked) {
     tracked.pairs_from[from].push_back(pair);
     tracked.pairs_to[to].push_back(pair);
     tracked.has_deadlines = true;
+    tracked.quickest = std::min<std::chrono::nanoseconds>(tracked.quickest, model.pair_deadlines[pair].limit);
   }
 }
 
@@ -58,6 +61,7 @@ DefinitionIndex Tracker::activate(std::unique_ptr<Definition> definition) {
   Tracked tracked;
   tracked.definition = std::move(definition);
   tracked.family = family;
+  tracked.quickest = std::min({fold.options.shortest_stall, fold.options.lateness, fold.options.quiet_end});
   read_deadlines(tracked);
   fold.tracked.push_back(std::move(tracked));
   return index;
@@ -161,9 +165,7 @@ void Tracker::Fold::fetch_ahead(std::span<const Observation> events) const {
   }
   for (std::size_t i = 0; i < known; ++i) {
     const InstanceIndex slot = table.first_candidate(hashes[i]);
-    if (slot == KeyTable::none) continue;
-    __builtin_prefetch(&hot(slot));
-    __builtin_prefetch(&cold(slot));
+    if (slot != KeyTable::none) fetch(slot);
   }
 }
 
@@ -272,7 +274,7 @@ void Tracker::Fold::apply(InstanceIndex slot, const Observation& event, Meaning 
   if (is_live(one.phase) && one.has_extras) more(slot).ended_at.reset();
   const Time seen_until = std::max(now, event.time);
   one.flags = flags_at(slot, seen_until, silent_too_long(slot, seen_until));
-  arm(slot);
+  arm_after_event(slot);
   finish(change, owed_before, changes);
 }
 
@@ -306,12 +308,7 @@ InstanceState Tracker::Fold::phase_after(InstanceIndex slot, const Outlook& outl
 }
 
 Verdict Tracker::Fold::verdict(InstanceIndex slot) const {
-  const Extras* more = extra(slot);
-  if (more != nullptr && more->doubt != nullptr) {
-    const Doubt& doubt = *more->doubt;
-    if (!doubt.settled.empty() || doubt.forgotten > 0 || !doubt.explanations.front().misfits.empty())
-      return Verdict::deviating;
-  }
+  if (hot(slot).deviating) return Verdict::deviating;
   return hot(slot).incomplete ? Verdict::incomplete : Verdict::conforming;
 }
 

@@ -234,8 +234,10 @@ InstanceIndex Tracker::Fold::restore(DefinitionIndex index, std::string_view byt
       more.doubt || more.reopened != Extras{}.reopened) {
     more.key = this->more(slot).key;
     this->more(slot) = std::move(more);
+    note_doubt(slot);
   }
   if (!waiting.empty()) set_waiting(slot, waiting);
+  note_clocks(slot);
   if (known == no_instance)
     table.insert(key_hash, slot);
   else if (cold(known).run < rest.run)

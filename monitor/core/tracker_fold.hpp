@@ -12,6 +12,7 @@
 #include "monitor/core/dwell.hpp"
 #include "monitor/core/follower.hpp"
 #include "monitor/core/hash.hpp"
+#include "monitor/core/huge_pages.hpp"
 #include "monitor/core/key_table.hpp"
 #include "monitor/core/timing_wheel.hpp"
 #include "monitor/core/tracker.hpp"
@@ -35,7 +36,9 @@ struct alignas(64) Hot {
   bool lived_across_gap : 1 = false;  // its next misfit may be the gap's doing
   bool began_after_gap : 1 = false;
   bool has_extras : 1 = false;
-  bool counted_deviating : 1 = false;
+  bool deviating : 1 = false;  // these two say of its doubt what most ask of it
+  bool unsettled : 1 = false;
+  bool more_clocks : 1 = false;  // some are in the extras
   char key[inline_key] = {};
 };
 
@@ -81,6 +84,11 @@ struct Extras {
 
 static_assert(sizeof(Hot) == 64 && sizeof(Cold) == 64);
 
+struct Slot {
+  Hot hot;
+  Cold cold;
+};
+
 // Definitions of one id: of an instance at most one version is followed at a time.
 struct Family {
   std::string id;
@@ -92,6 +100,7 @@ struct Tracked {
   std::uint32_t family = 0;
   bool active = true;
   bool has_deadlines = false;                                     // of steps or pairs
+  std::chrono::nanoseconds quickest{0};                           // no clock that an event starts is due before
   std::vector<std::vector<std::uint32_t>> pairs_from, pairs_to;   // by label
   std::vector<std::optional<std::chrono::nanoseconds>> deadline;  // by step
   std::vector<Dwell> dwell;                                       // by state
@@ -114,8 +123,7 @@ struct Tracker::Fold {
   Recall recall;
 
   static constexpr std::uint32_t chunk_bits = 14, chunk_size = 1u << chunk_bits;
-  std::vector<std::unique_ptr<Hot[]>> hot_chunks;
-  std::vector<std::unique_ptr<Cold[]>> cold_chunks;
+  std::vector<std::vector<Slot, HugePages<Slot>>> chunks;
   std::vector<InstanceIndex> free_slots;
   InstanceIndex slots = 0;
   std::size_t count = 0;
@@ -140,10 +148,12 @@ struct Tracker::Fold {
   std::uint64_t gap_after = 0;  // the last event before the last gap
   std::uint64_t last_offset = 0, duplicates = 0, out_of_scope = 0;
 
-  Hot& hot(InstanceIndex slot) { return hot_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
-  Cold& cold(InstanceIndex slot) { return cold_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
-  const Hot& hot(InstanceIndex slot) const { return hot_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
-  const Cold& cold(InstanceIndex slot) const { return cold_chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+  Slot& at(InstanceIndex slot) { return chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+  const Slot& at(InstanceIndex slot) const { return chunks[slot >> chunk_bits][slot & (chunk_size - 1)]; }
+  Hot& hot(InstanceIndex slot) { return at(slot).hot; }
+  Cold& cold(InstanceIndex slot) { return at(slot).cold; }
+  const Hot& hot(InstanceIndex slot) const { return at(slot).hot; }
+  const Cold& cold(InstanceIndex slot) const { return at(slot).cold; }
 
   // Instances and their keys.
   std::uint64_t hash(std::uint32_t family, std::string_view key) const { return hash_bytes(key, family + 1); }
@@ -153,12 +163,15 @@ struct Tracker::Fold {
   void remove(InstanceIndex slot);
   InstanceIndex restore(DefinitionIndex definition, std::string_view bytes);
   Extras& more(InstanceIndex slot);
-  const Extras* extra(InstanceIndex slot) const;
+  const Extras* extra(InstanceIndex slot) const {
+    return hot(slot).has_extras ? extras[cold(slot).extras].get() : nullptr;
+  }
   Follower follower(DefinitionIndex index) {
     return Follower(*tracked[index].definition, options.remembered_deviations);
   }
   Position take_position(InstanceIndex slot);
   void put_position(InstanceIndex slot, Position&& position);
+  void note_doubt(InstanceIndex slot);
   SeenLabels seen(InstanceIndex slot);
   bool has_seen(InstanceIndex slot, std::uint32_t label) const;
 
@@ -182,9 +195,18 @@ struct Tracker::Fold {
   Tick tick_of(Time time) const;
   void set_clock(Time time);
   void advance(Time until, std::vector<Change>& changes);
+  // Inline at any rate: GCC takes a call that only prefetches for one that does nothing.
+  [[gnu::always_inline]] void fetch(InstanceIndex slot) const {
+    __builtin_prefetch(&hot(slot));
+    __builtin_prefetch(&cold(slot));
+  }
+  bool look(const TimingWheel::Entry& entry);
+  bool tells(InstanceIndex slot, Time time, bool looks) const;
+  bool still_silent(InstanceIndex slot, Time time, bool looks) const;
   void on_timer(InstanceIndex slot, Tick due, std::vector<Change>& changes);
   void note_waiting(InstanceIndex slot, StepIndex step, Time time);
   std::vector<Waiting> waiting(InstanceIndex slot) const;
+  void note_clocks(InstanceIndex slot);
   void set_waiting(InstanceIndex slot, const std::vector<Waiting>& waiting);
   template <class Visit>
   void each_waiting(InstanceIndex slot, Visit visit) const {
@@ -192,8 +214,8 @@ struct Tracker::Fold {
     for (std::size_t i = 0; i < Cold::inline_waiting; ++i)
       if (rest.waiting_step[i] != Cold::no_step)
         visit(Waiting{rest.waiting_step[i], rest.started_at + rest.waiting_since[i] * Cold::grain});
-    if (const Extras* more = extra(slot))
-      for (const Waiting& one : more->waiting) visit(one);
+    if (hot(slot).more_clocks)
+      for (const Waiting& one : extra(slot)->waiting) visit(one);
   }
   std::uint8_t flags_at(InstanceIndex slot, Time time, bool silent) const;
   std::optional<Time> next_due(InstanceIndex slot, Time after) const;
@@ -204,6 +226,7 @@ struct Tracker::Fold {
   bool silent_too_long(InstanceIndex slot, Time time) const;
   bool is_before(InstanceIndex a, InstanceIndex b) const;
   void arm(InstanceIndex slot) { arm(slot, now); }
+  void arm_after_event(InstanceIndex slot);
   void arm(InstanceIndex slot, Time looked_at);
   void take_up_timer(InstanceIndex slot);
   bool refold(InstanceIndex slot, std::span<const Observation> events, std::vector<Change>& changes);

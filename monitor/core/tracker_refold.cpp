@@ -59,6 +59,8 @@ bool Tracker::Fold::refold(InstanceIndex slot, std::span<const Observation> even
     fresh.key = std::move(old.key);
     fresh.seen.resize(old.seen.size());
     old = std::move(fresh);
+    note_doubt(slot);
+    note_clocks(slot);
   }
   refolding = true;
   for (std::size_t i = 0; i < events.size(); ++i) {

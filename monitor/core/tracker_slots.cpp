@@ -23,10 +23,7 @@ InstanceIndex Tracker::Fold::add(DefinitionIndex definition, std::string_view wa
     slot = free_slots.back();
     free_slots.pop_back();
   } else {
-    if (slots % chunk_size == 0) {
-      hot_chunks.emplace_back(new Hot[chunk_size]);
-      cold_chunks.emplace_back(new Cold[chunk_size]);
-    }
+    if (slots % chunk_size == 0) chunks.emplace_back(chunk_size);
     ++slots;
   }
   hot(slot) = Hot{};
@@ -76,10 +73,6 @@ Extras& Tracker::Fold::more(InstanceIndex slot) {
   return *extras[index];
 }
 
-const Extras* Tracker::Fold::extra(InstanceIndex slot) const {
-  return hot(slot).has_extras ? extras[cold(slot).extras].get() : nullptr;
-}
-
 SeenLabels Tracker::Fold::seen(InstanceIndex slot) {
   if (tracked[hot(slot).definition].definition->labels() > 64) return SeenLabels(more(slot).seen.data());
   return SeenLabels(&cold(slot).seen);
@@ -112,6 +105,15 @@ void Tracker::Fold::put_position(InstanceIndex slot, Position&& position) {
   one.incomplete = position.incomplete;
   if (position.used_excuse) one.lived_across_gap = false;
   if (position.doubt) more(slot).doubt = std::move(position.doubt);
+  if (one.has_extras) note_doubt(slot);
+}
+
+void Tracker::Fold::note_doubt(InstanceIndex slot) {
+  const Extras* more = extra(slot);
+  const Doubt* doubt = more == nullptr ? nullptr : more->doubt.get();
+  const bool open = doubt != nullptr && !doubt->explanations.front().misfits.empty();
+  hot(slot).deviating = doubt != nullptr && (open || !doubt->settled.empty() || doubt->forgotten > 0);
+  hot(slot).unsettled = doubt != nullptr && (open || doubt->explanations.size() > 1);
 }
 
 }  // namespace laban::monitor
