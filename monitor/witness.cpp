@@ -136,12 +136,24 @@ void Witness::Fold::load() {
     throw Error(Errc::storage,
                 "the store's totals cannot be read: the store is damaged or of a later release, move it away");
   }
-  store.each_open([&](const StoredInstance& instance) { restore(instance); });
+  std::uint64_t live = 0, counted = 0;
+  store.each_open([&](const StoredInstance& instance) {
+    restore(instance);
+    live += is_live(instance.row.bucket.state) ? 1 : 0;
+  });
+  for (const auto& entry : entries)
+    for (std::size_t state = 0; state < instance_states; ++state)
+      if (is_live(static_cast<InstanceState>(state)))
+        counted += tracker.totals(entry.facts->index).instances[state];
+  if (live != counted)
+    throw Error(Errc::storage, "the store has " + std::to_string(live) + " live instances and counts " +
+                                   std::to_string(counted) + ": the store is damaged, move it away");
   tracker.set_recall([this](const Definition& definition, std::string_view key) -> std::optional<std::string> {
     for (const auto& entry : entries) {
       if (&tracker.definition(entry.facts->index) != &definition) continue;
       auto found = store.latest(entry.facts->index, key);
       if (!found) return std::nullopt;
+      recalled.insert_or_assign(store::name_key(found->row.name), std::move(found->row));
       return std::move(found->bytes);
     }
     return std::nullopt;
@@ -202,7 +214,7 @@ void Witness::Fold::apply(const Change& change, const EventSummary* event, std::
     if (!change.started && !change.anew) entry.statistics.step_duration[change.step].add(change.step_took);
   }
   if (!waits) {
-    events.push_back({change.instance, *event});
+    wait(change.instance, *event);
     events.back().summary.step = change.step;
   }
   if (!change.started && !change.anew && change.step != no_index && change.previous_step != no_index)
@@ -303,19 +315,27 @@ InstanceRow Witness::Fold::row_of(const InstanceView& now, InstanceIndex instanc
   return row;
 }
 
-std::span<const Witness::Fold::PendingEvent> Witness::Fold::events_of(InstanceIndex instance) const {
-  const auto by_instance = [](const PendingEvent& event, InstanceIndex wanted) { return event.instance < wanted; };
-  const auto from = std::lower_bound(events.begin(), events.end(), instance, by_instance);
-  auto to = from;
-  while (to != events.end() && to->instance == instance) ++to;
-  return {from, to};
+void Witness::Fold::wait(InstanceIndex instance, const EventSummary& event) {
+  std::uint32_t& newest = kept_of(instance).pending;
+  events.push_back({event, newest});
+  newest = static_cast<std::uint32_t>(events.size() - 1);
 }
 
-std::optional<InstanceRow> Witness::Fold::row_before(const Kept& place, const InstanceName& name) const {
-  if (!place.known || place.step_count == Kept::too_many) {
-    auto found = store.instance(name);
-    if (!found) return std::nullopt;
-    return std::move(found->row);
+void Witness::Fold::pending_of(InstanceIndex instance, std::vector<const EventSummary*>& out) const {
+  out.clear();
+  if (instance >= kept.size()) return;
+  for (auto at = kept[instance].pending; at != Kept::nothing; at = events[at].before)
+    out.push_back(&events[at].summary);
+  std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->offset < b->offset; });
+}
+
+std::optional<InstanceRow> Witness::Fold::row_before(const Kept& place, const InstanceName& name) {
+  if (!place.known) {
+    const auto found = recalled.empty() ? recalled.end() : recalled.find(store::name_key(name));
+    if (found == recalled.end()) return std::nullopt;
+    std::optional<InstanceRow> row = std::move(found->second);
+    recalled.erase(found);
+    return row;
   }
   InstanceRow row;
   row.name = name;
@@ -323,7 +343,7 @@ std::optional<InstanceRow> Witness::Fold::row_before(const Kept& place, const In
   row.started_at = place.started;
   row.last_event_at = place.last_event;
   row.ended_at = place.ended;
-  row.steps.assign(place.steps.begin(), place.steps.begin() + place.step_count);
+  if (place.step != no_cell_step) row.steps = {place.step};
   return row;
 }
 
@@ -333,8 +353,7 @@ void Witness::Fold::remember(Kept& place, const InstanceRow& row) {
   place.ended = row.ended_at;
   place.bucket = static_cast<std::uint8_t>(index_of(row.bucket));
   place.known = true;
-  place.step_count = row.steps.size() <= Kept::steps_max ? static_cast<std::uint8_t>(row.steps.size()) : Kept::too_many;
-  if (place.step_count != Kept::too_many) std::copy(row.steps.begin(), row.steps.end(), place.steps.begin());
+  place.step = cell_step(row.steps);
 }
 
 void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
@@ -343,11 +362,13 @@ void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
   const auto ended = ended_now.find(instance);
   InstanceRow row = ended != ended_now.end() ? ended->second.row : row_of(tracker.view(instance), instance);
   const auto before = row_before(place, row.name);
-  for (const auto& event : events_of(instance)) {
-    const std::string& subject = event.summary.subject;
+  pending_of(instance, storing);
+  place.pending = Kept::nothing;
+  for (const EventSummary* event : storing) {
+    const std::string& subject = event->subject;
     const auto known =
         subject.empty() ? place.subject : static_cast<std::uint32_t>(std::hash<std::string>{}(subject)) | 1u;
-    batch.add_event(row.name, event.summary, known != place.subject);
+    batch.add_event(row.name, *event, known != place.subject);
     place.subject = known;
   }
   std::string bytes;
@@ -370,8 +391,6 @@ void Witness::Fold::commit_instance(StoreBatch& batch, InstanceIndex instance) {
 void Witness::commit() {
   Fold& fold = *fold_;
   auto batch = fold.store.begin();
-  std::stable_sort(fold.events.begin(), fold.events.end(),
-                   [](const auto& a, const auto& b) { return a.instance < b.instance; });
   for (const auto instance : fold.dirty) fold.commit_instance(*batch, instance);
   for (const auto index : fold.fresh_definitions) batch->put_definition(index, fold.entries[index].stored);
   fold.let_go(*batch);

@@ -1,9 +1,9 @@
 // monitor/witness_fold.hpp - the inside of the witness: the tracker, and what is to be committed. Internal to the witness.
 #pragma once
 
-#include <array>
+#include <absl/container/flat_hash_map.h>
+
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -18,21 +18,20 @@ namespace laban::monitor {
 inline const std::string accepted_part = "accepted";
 inline const std::string removed_part = "removed ";  // and the definition's index
 
-// What the store holds of an instance in memory, as far as its index entries depend on it.
+// What the store holds of an instance in memory, as far as its index entries depend on it, and what waits to be stored.
 struct Kept {
-  static constexpr std::uint8_t steps_max = 5;
-  static constexpr std::uint8_t too_many = 0xff;
+  static constexpr std::uint32_t nothing = 0xffffffff;
 
   Time started{};
   Time last_event{};
   Time ended{};
+  std::uint32_t subject = 0;        // a hash of the one that it was made known by last
+  std::uint32_t pending = nothing;  // the newest of its events that are not stored yet
+  std::uint16_t step = no_cell_step;
   std::uint8_t bucket = 0;
-  std::uint8_t step_count = 0;  // too_many: read the row from the store
-  bool known = false;
-  bool dirty = false;
-  bool held = false;          // ended and still open for later events to judge
-  std::uint32_t subject = 0;  // a hash of the one that it was made known by last
-  std::array<std::uint16_t, steps_max> steps{};
+  bool known : 1 = false;
+  bool dirty : 1 = false;
+  bool held : 1 = false;  // ended and still open for later events to judge
 };
 
 struct Witness::Fold {
@@ -46,8 +45,8 @@ struct Witness::Fold {
     std::shared_ptr<const DefinitionCounts> counts;
   };
   struct PendingEvent {
-    InstanceIndex instance;
     EventSummary summary;
+    std::uint32_t before;  // the one of the same instance before, or Kept::nothing
   };
 
   Fold(Store& given, TrackerOptions options, ActivationListener listener)
@@ -61,6 +60,9 @@ struct Witness::Fold {
   std::vector<Kept> kept;      // by InstanceIndex
   std::vector<InstanceIndex> dirty;
   std::vector<PendingEvent> events;
+  std::vector<const EventSummary*> storing;  // reused
+  // Rows of ended instances that were taken up again, until they are stored anew; by name_key().
+  absl::flat_hash_map<std::string, InstanceRow> recalled;
   std::vector<LogEntry> log;
   std::vector<Change> changes;  // reused
   std::vector<DefinitionIndex> fresh_definitions;
@@ -108,9 +110,11 @@ struct Witness::Fold {
   void record(const Change& change, std::uint64_t offset, Time time, std::optional<Recount>&& recount = {});
   void record_anew(const std::vector<Change>& anew, const Totals& before, Recount&& recount, const Observation& cause);
   Ended ended_view(InstanceIndex instance) const;
-  std::span<const PendingEvent> events_of(InstanceIndex instance) const;
+  void wait(InstanceIndex instance, const EventSummary& event);
+  // In the order of their offsets.
+  void pending_of(InstanceIndex instance, std::vector<const EventSummary*>& out) const;
   InstanceRow row_of(const InstanceView& now, InstanceIndex instance) const;
-  std::optional<InstanceRow> row_before(const Kept& place, const InstanceName& name) const;
+  std::optional<InstanceRow> row_before(const Kept& place, const InstanceName& name);
   static void remember(Kept& place, const InstanceRow& row);
   void commit_instance(StoreBatch& batch, InstanceIndex instance);
 };

@@ -10,20 +10,20 @@ static constexpr std::size_t rewound_events_max = 10'000;  // a longer instance 
 
 std::vector<EventSummary> Witness::Fold::all_events(InstanceIndex instance, const InstanceName& name) const {
   std::vector<EventSummary> all = view->events(name, 0, rewound_events_max + 1);
-  const std::size_t stored = all.size();
-  for (const auto& pending : events) {
-    if (pending.instance != instance) continue;
+  const auto stored = static_cast<std::ptrdiff_t>(all.size());
+  std::vector<const EventSummary*> pending;
+  pending_of(instance, pending);
+  const auto by_offset = [](const EventSummary& a, const EventSummary& b) { return a.offset < b.offset; };
+  for (const EventSummary* event : pending) {
     // One that was followed anew is written again.
-    const auto same = std::find_if(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(stored),
-                                   [&](const auto& event) { return event.offset == pending.summary.offset; });
-    if (same != all.begin() + static_cast<std::ptrdiff_t>(stored)) {
-      *same = pending.summary;
+    const auto same = std::lower_bound(all.begin(), all.begin() + stored, *event, by_offset);
+    if (same != all.begin() + stored && same->offset == event->offset) {
+      *same = *event;
     } else {
-      all.push_back(pending.summary);
+      all.push_back(*event);
     }
   }
-  // Those of one that was followed anew wait in the order of causes.
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  std::inplace_merge(all.begin(), all.begin() + stored, all.end(), by_offset);
   if (all.size() > rewound_events_max + 1) all.resize(rewound_events_max + 1);  // as many, stored already or not
   return all;
 }
@@ -83,12 +83,12 @@ void Witness::Fold::rewind(InstanceIndex instance, const Observation& cause) {
     recount.took_before.push_back(*before.ended_at - before.started_at);
     statistics.duration.remove(recount.took_before.back());
   }
-  std::erase_if(events, [&](const PendingEvent& pending) { return pending.instance == instance; });
+  kept_of(instance).pending = Kept::nothing;
   // All of them wait to be stored again before any end is learned from, whichever were stored before.
   auto next = fresh.begin();
   for (const auto& change : anew)
     if (change.event) (next++)->step = change.step;
-  for (const auto& event : fresh) events.push_back({instance, event});
+  for (const auto& event : fresh) wait(instance, event);
   next = fresh.begin();
   for (const auto& change : anew) apply(change, change.event ? &*next++ : nullptr, cause.offset, cause.time, true);
   record_anew(anew, totals, std::move(recount), cause);

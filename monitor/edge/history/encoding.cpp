@@ -8,7 +8,7 @@ namespace laban::monitor::store {
 namespace {
 
 // The first byte of every value that has a layout: what a later release reads, it knows by this.
-constexpr std::uint64_t layout = 2;
+constexpr std::uint64_t layout = 3;
 
 std::uint64_t nanoseconds(Time time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());

@@ -3,7 +3,8 @@
 // Keys, by column family:
 //   state      "head" · "totals" · "definition"+number · "statistics"+number · "log"+number · "held"+NAME ·
 //              "erased"+NAME · "part:"+name
-//   instances  NAME                                  -> row and tracker bytes
+//   live       NAME                                  -> row and tracker bytes
+//   ended      NAME                                  -> the same
 //   history    NAME offset                           -> event summary
 //   names      key \0 definition                     -> length of the key, last run
 //   index      order definition state verdict flags step sort NAME -> since, start, end

@@ -1,57 +1,43 @@
-// monitor/edge/history/sorted_batch.cpp - collecting, sorting, writing again.
+// monitor/edge/history/sorted_batch.cpp - collecting, sorting, writing.
 #include "monitor/edge/history/sorted_batch.hpp"
 
 #include <algorithm>
-#include <cstdint>
 
 namespace laban::monitor::store {
 namespace {
 
-struct Write {
-  std::uint32_t family;
-  bool deletes;
-  rocksdb::Slice key, value;  // into the batch
-};
-
-class Collector : public rocksdb::WriteBatch::Handler {
- public:
-  rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
-    writes.push_back({family, false, key, value});
-    return rocksdb::Status::OK();
-  }
-  rocksdb::Status DeleteCF(std::uint32_t family, const rocksdb::Slice& key) override {
-    writes.push_back({family, true, key, {}});
-    return rocksdb::Status::OK();
-  }
-  rocksdb::Status DeleteRangeCF(std::uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
-    return rocksdb::Status::NotSupported();
-  }
-
-  std::vector<Write> writes;
-};
+// Eight bytes from there on as a number that compares as they do; what is behind the end is zero.
+std::uint64_t number_at(const rocksdb::Slice& key, std::size_t from) {
+  std::uint64_t out = 0;
+  for (std::size_t i = from; i < from + 8; ++i) out = out << 8 | (i < key.size() ? static_cast<std::uint8_t>(key[i]) : 0);
+  return out;
+}
 
 }  // namespace
 
-rocksdb::WriteBatch sorted(const rocksdb::WriteBatch& batch,
-                           const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
-  Collector all;
-  all.writes.reserve(batch.Count());
-  if (!batch.Iterate(&all).ok()) return batch;
-  std::stable_sort(all.writes.begin(), all.writes.end(), [](const Write& a, const Write& b) {
-    return a.family != b.family ? a.family < b.family : a.key.compare(b.key) < 0;
+void SortedBatch::add(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value, bool deletes) {
+  writes_.push_back({number_at(key, 0), number_at(key, 8), bytes_.size(), family, static_cast<std::uint32_t>(key.size()),
+                     static_cast<std::uint32_t>(value.size()), deletes});
+  bytes_.append(key.data(), key.size());
+  bytes_.append(value.data(), value.size());
+}
+
+rocksdb::WriteBatch SortedBatch::finish() {
+  std::sort(writes_.begin(), writes_.end(), [this](const Write& a, const Write& b) {
+    if (a.family != b.family) return a.family->GetID() < b.family->GetID();
+    if (a.high != b.high) return a.high < b.high;
+    if (a.low != b.low) return a.low < b.low;
+    const int order = key(a).compare(key(b));
+    return order != 0 ? order < 0 : a.at < b.at;
   });
-  std::vector<rocksdb::ColumnFamilyHandle*> by_id;
-  for (auto* family : families) {
-    by_id.resize(std::max<std::size_t>(by_id.size(), family->GetID() + 1));
-    by_id[family->GetID()] = family;
-  }
-  rocksdb::WriteBatch out(batch.GetDataSize());
-  for (const Write& write : all.writes) {
-    auto* const family = by_id.at(write.family);
+  constexpr std::size_t overhead = 16;  // of one write
+  rocksdb::WriteBatch out(bytes_.size() + writes_.size() * overhead);
+  for (const Range& range : ranges_) out.DeleteRange(range.family, range.from, range.to);
+  for (const Write& write : writes_) {
     if (write.deletes) {
-      out.Delete(family, write.key);
+      out.Delete(write.family, key(write));
     } else {
-      out.Put(family, write.key, write.value);
+      out.Put(write.family, key(write), {bytes_.data() + write.at + write.key_size, write.value_size});
     }
   }
   return out;

@@ -5,11 +5,45 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 namespace laban::monitor::store {
 
-// The same writes; those of one key in their order. Where the batch holds more than puts and deletions of keys, as it was.
-rocksdb::WriteBatch sorted(const rocksdb::WriteBatch& batch, const std::vector<rocksdb::ColumnFamilyHandle*>& families);
+// Threads: one. Writes of one key keep their order; ranges are deleted before anything else is written.
+class SortedBatch {
+ public:
+  using Family = rocksdb::ColumnFamilyHandle*;
+
+  void Put(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) { add(family, key, value, false); }
+  void Delete(Family family, const rocksdb::Slice& key) { add(family, key, {}, true); }
+  void DeleteRange(Family family, const rocksdb::Slice& from, const rocksdb::Slice& to) {
+    ranges_.push_back({family, from.ToString(), to.ToString()});
+  }
+
+  rocksdb::WriteBatch finish();
+
+ private:
+  struct Write {
+    std::uint64_t high, low;  // the key's first bytes, which nearly always decide
+    std::size_t at;           // of the key and then the value, in bytes_
+    Family family;
+    std::uint32_t key_size, value_size;
+    bool deletes;
+  };
+
+  struct Range {
+    Family family;
+    std::string from, to;
+  };
+
+  void add(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value, bool deletes);
+  rocksdb::Slice key(const Write& write) const { return {bytes_.data() + write.at, write.key_size}; }
+
+  std::string bytes_;
+  std::vector<Write> writes_;
+  std::vector<Range> ranges_;
+};
 
 }  // namespace laban::monitor::store

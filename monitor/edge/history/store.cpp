@@ -2,7 +2,6 @@
 #include "monitor/edge/history/store.hpp"
 
 #include <rocksdb/perf_level.h>
-#include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <cassert>
@@ -32,8 +31,11 @@ class Batch : public StoreBatch {
   explicit Batch(std::shared_ptr<const Files> files) : files_(std::move(files)) {}
 
   void put(const InstanceRow& row, std::string_view bytes, const InstanceRow* before) override {
-    writes_.Put(files_->instances, name_key(row.name), encode(row, bytes));
     const bool ended = !is_live(row.bucket.state);
+    const std::string name = name_key(row.name);
+    writes_.Put(ended ? files_->ended : files_->live, name, encode(row, bytes));
+    if (before != nullptr && is_live(before->bucket.state) == ended)
+      writes_.Delete(ended ? files_->live : files_->ended, name);
     const std::string entry = encode_entry(row);
     for (const Order order : orders) {
       const bool was = before != nullptr && belongs(order, *before);
@@ -90,7 +92,7 @@ class Batch : public StoreBatch {
   }
   void remove(const InstanceRow& row) override {
     const std::string name = name_key(row.name);
-    writes_.Delete(files_->instances, name);
+    writes_.Delete(files_->ended, name);
     for (const Order order : orders)
       if (belongs(order, row)) writes_.Delete(files_->index, index_key(order, row));
     const auto each = [&](rocksdb::ColumnFamilyHandle* family, const std::string& prefix, const auto& visit) {
@@ -172,15 +174,15 @@ class Batch : public StoreBatch {
   }
   void erase_part(std::string_view name) override { writes_.Delete(files_->state, part_prefix + std::string(name)); }
 
-  rocksdb::WriteBatch& finish(StoreHead& head) {
+  rocksdb::WriteBatch finish(StoreHead& head) {
     for (const auto& entry : log_) writes_.Put(files_->state, numbered("log", head.log_entries++, 8), encode(entry));
     writes_.Put(files_->state, "head", encode(head));
-    return writes_;
+    return writes_.finish();
   }
 
  private:
   std::shared_ptr<const Files> files_;
-  rocksdb::WriteBatch writes_;
+  SortedBatch writes_;
   std::vector<LogEntry> log_;
   bool erases_ = false;
 };
@@ -194,6 +196,7 @@ using store::Files;
 struct Store::Impl {
   std::shared_ptr<Files> files = std::make_shared<Files>();
   StoreHead head;
+  bool merges = false;
   std::mutex purging;
   std::uint64_t erased_by = 0;  // guarded by purging; views from before that write still see what was erased
 };
@@ -205,7 +208,7 @@ Store::Store(const std::filesystem::path& directory) : impl_(std::make_shared<Im
   const auto found = files.db->Get({}, files.state, "head", &value);
   if (found.IsNotFound()) return;
   files.check(found, "read");
-  if (!store::decode(value, impl_->head)) files.damaged("its head cannot be read, it may be of a later release");
+  if (!store::decode(value, impl_->head)) files.of_another_release();
 }
 
 Store::~Store() = default;
@@ -244,49 +247,15 @@ std::string Store::totals() const {
 
 void Store::each_open(const std::function<void(const StoredInstance&)>& visit) const {
   const Files& files = *impl_->files;
-  constexpr std::size_t names_at_once = 32 << 20;  // bytes
-  rocksdb::ReadOptions options;
-  options.readahead_size = 2 << 20;
-  options.fill_cache = false;
-  // In the order of their keys: a walk and not a look-up each.
-  const auto visit_all = [&](std::vector<std::string>& names) {
-    std::sort(names.begin(), names.end());
-    std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator(options, files.instances));
-    for (const auto& name : names) {
-      if (at->Valid()) at->Next();
-      if (!at->Valid() || at->key() != name) at->Seek(name);
-      files.check(at->status(), "read");
-      const auto parsed = store::parse_name(name);
-      if (!parsed) files.damaged("an index entry cannot be read");
-      if (!at->Valid() || at->key() != name)
-        files.damaged("instance " + parsed->key + " is in the index and not in the store");
-      StoredInstance found;
-      std::string_view bytes;
-      if (!store::decode(*parsed, at->value().ToStringView(), found.row, bytes))
-        files.damaged("instance " + parsed->key + " cannot be read");
-      found.bytes = bytes;
-      visit(found);
-    }
-    names.clear();
-  };
-  const auto each = [&](rocksdb::ColumnFamilyHandle* family, const std::string& prefix, std::size_t before_name) {
-    std::vector<std::string> names;
-    std::size_t size = 0;
-    std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator(options, family));
-    for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
-      const auto key = at->key().ToStringView();
-      if (key.size() <= before_name) files.damaged("an index entry cannot be read");
-      names.emplace_back(key.substr(before_name));
-      size += names.back().size() + sizeof(std::string);
-      if (size < names_at_once) continue;
-      visit_all(names);
-      size = 0;
-    }
-    files.check(at->status(), "read");
-    visit_all(names);
-  };
-  each(files.index, std::string(1, static_cast<char>(store::Order::last_event)), store::cell_prefix_size + 8);
-  each(files.state, store::held_prefix, store::held_prefix.size());
+  store::each_live(files, {}, visit);
+  std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator({}, files.state));
+  for (at->Seek(store::held_prefix); at->Valid() && at->key().starts_with(store::held_prefix); at->Next()) {
+    const auto name = store::parse_name(at->key().ToStringView().substr(store::held_prefix.size()));
+    const auto found = name ? store::read_instance(files, {}, *name) : std::nullopt;
+    if (!found) files.damaged("an instance that is held is not in the store");
+    visit(*found);
+  }
+  files.check(at->status(), "read");
 }
 
 void Store::each_part(std::string_view prefix,
@@ -305,14 +274,16 @@ std::unique_ptr<StoreBatch> Store::begin() {
 
 void Store::commit(std::unique_ptr<StoreBatch> batch, StoreHead head) {
   assert(head.offset >= impl_->head.offset);
-  auto& writes = static_cast<store::Batch&>(*batch).finish(head);
+  auto writes = static_cast<store::Batch&>(*batch).finish(head);
   const bool erases = static_cast<store::Batch&>(*batch).erases();
   rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // of this thread: nobody reads its counters
-  auto in_order = store::sorted(writes, impl_->files->handles);
-  const auto status = impl_->files->db->Write({}, &in_order);
+  const auto status = impl_->files->db->Write({}, &writes);
   if (!status.ok()) impl_->files->write_failed = true;
   impl_->files->check(status, "written");
   impl_->head = head;
+  // A store that is opened is read first, and what there is to merge would only take turns with that.
+  if (!std::exchange(impl_->merges, true))
+    impl_->files->check(impl_->files->db->EnableAutoCompaction(impl_->files->handles), "written");
   if (!erases) return;
   const std::lock_guard lock(impl_->purging);
   impl_->erased_by = impl_->files->db->GetLatestSequenceNumber();

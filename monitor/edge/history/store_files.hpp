@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,8 @@ struct Files {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;  // as in `families`
   rocksdb::ColumnFamilyHandle* state = nullptr;
-  rocksdb::ColumnFamilyHandle* instances = nullptr;
+  rocksdb::ColumnFamilyHandle* live = nullptr;
+  rocksdb::ColumnFamilyHandle* ended = nullptr;
   rocksdb::ColumnFamilyHandle* history = nullptr;
   rocksdb::ColumnFamilyHandle* names = nullptr;
   rocksdb::ColumnFamilyHandle* index = nullptr;
@@ -32,6 +34,7 @@ struct Files {
   // Throws Error(storage) for anything but ok.
   void check(const rocksdb::Status& status, const char* doing) const;
   [[noreturn]] void damaged(const std::string& what) const;
+  [[noreturn]] void of_another_release() const;
 };
 
 // Throws Error where the directory cannot be used, is in use or holds no sound store.
@@ -48,5 +51,8 @@ ListPage list(const Files& files, const rocksdb::ReadOptions& options, const Lis
 
 std::optional<StoredInstance> read_instance(const Files& files, const rocksdb::ReadOptions& options,
                                             const InstanceName& name);
+
+// In the order of their names.
+void each_live(const Files& files, rocksdb::ReadOptions options, const std::function<void(StoredInstance&)>& visit);
 
 }  // namespace laban::monitor::store

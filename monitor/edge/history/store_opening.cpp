@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t room_bytes = 256 << 10;
 constexpr std::size_t memory_bytes = 64 << 20;  // of memtables, and again of cached blocks
 const std::vector<std::string> families{
-    rocksdb::kDefaultColumnFamilyName, "state", "instances", "history", "names", "index", "words", "past"};
+    rocksdb::kDefaultColumnFamilyName, "state", "live", "ended", "history", "names", "index", "words", "past"};
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
@@ -45,6 +45,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.compression = rocksdb::kLZ4Compression;
+  options.disable_auto_compactions = true;  // until everything is taken up: see Store::commit
   std::vector<rocksdb::ColumnFamilyDescriptor> out;
   // Writes come sorted: each goes behind the one before.
   options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(2));
@@ -98,17 +99,19 @@ void open(Files& files, const std::filesystem::path& directory) {
       throw Error(Errc::in_use,
                   "this process has the store in " + files.directory + " open already: use another directory");
     }
+    if (text.find("olumn families not opened") != std::string::npos) files.of_another_release();
     // The second: the file that names the list of files names one that is not there.
     if (status.IsInvalidArgument() || text.find("/MANIFEST") != std::string::npos) files.damaged(text);
     files.check(status, "opened");
   }
   files.state = files.handles[1];
-  files.instances = files.handles[2];
-  files.history = files.handles[3];
-  files.names = files.handles[4];
-  files.index = files.handles[5];
-  files.words = files.handles[6];
-  files.past = files.handles[7];
+  files.live = files.handles[2];
+  files.ended = files.handles[3];
+  files.history = files.handles[4];
+  files.names = files.handles[5];
+  files.index = files.handles[6];
+  files.words = files.handles[7];
+  files.past = files.handles[8];
 }
 
 Files::~Files() {
@@ -126,6 +129,12 @@ void Files::check(const rocksdb::Status& status, const char* doing) const {
   if (status.IsCorruption()) damaged(status.ToString());
   throw Error(Errc::storage, "the store in " + directory + " cannot be " + doing + " (" + status.ToString() +
                                  "): check the disk's space and rights, or choose another directory with --data");
+}
+
+void Files::of_another_release() const {
+  throw Error(Errc::storage, "the store in " + directory +
+                                 " is of another release: use that one, or move the directory away, the monitor builds a new "
+                                 "store from the bus's log");
 }
 
 void Files::damaged(const std::string& what) const {

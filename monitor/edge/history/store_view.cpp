@@ -287,15 +287,7 @@ std::vector<InstanceRow> View::ended_before(DefinitionIndex definition, Time tim
 }
 
 void View::each_live(const std::function<void(InstanceRow&&)>& visit) const {
-  auto at = iterator(files_->index);
-  const std::string prefix(1, static_cast<char>(Order::last_event));
-  for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
-    const auto name = parse_name(at->key().ToStringView().substr(cell_prefix_size + 8));
-    auto found = name ? instance(*name) : std::nullopt;
-    if (!found) files_->damaged("an instance is in the index and not in the store");
-    visit(std::move(found->row));
-  }
-  files_->check(at->status(), "read");
+  store::each_live(*files_, options_, [&](StoredInstance& found) { visit(std::move(found.row)); });
 }
 
 }  // namespace
@@ -306,8 +298,10 @@ std::shared_ptr<const StoreView> make_view(std::shared_ptr<const Files> files, c
 
 std::optional<StoredInstance> read_instance(const Files& files, const rocksdb::ReadOptions& options,
                                             const InstanceName& name) {
+  const std::string key = name_key(name);
   std::string value;
-  const auto status = files.db->Get(options, files.instances, name_key(name), &value);
+  auto status = files.db->Get(options, files.ended, key, &value);
+  if (status.IsNotFound()) status = files.db->Get(options, files.live, key, &value);
   if (status.IsNotFound()) return std::nullopt;
   files.check(status, "read");
   StoredInstance out;
@@ -315,6 +309,22 @@ std::optional<StoredInstance> read_instance(const Files& files, const rocksdb::R
   if (!decode(name, value, out.row, bytes)) files.damaged("instance " + name.key + " cannot be read");
   out.bytes = bytes;
   return out;
+}
+
+void each_live(const Files& files, rocksdb::ReadOptions options, const std::function<void(StoredInstance&)>& visit) {
+  options.readahead_size = 2 << 20;
+  options.fill_cache = false;
+  std::unique_ptr<rocksdb::Iterator> at(files.db->NewIterator(options, files.live));
+  StoredInstance found;
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    const auto name = parse_name(at->key().ToStringView());
+    std::string_view bytes;
+    if (!name || !decode(*name, at->value().ToStringView(), found.row, bytes))
+      files.damaged("a live instance cannot be read");
+    found.bytes = bytes;
+    visit(found);
+  }
+  files.check(at->status(), "read");
 }
 
 }  // namespace laban::monitor::store
