@@ -15,9 +15,9 @@ std::uint64_t number_at(const rocksdb::Slice& key, std::size_t from) {
 
 }  // namespace
 
-void SortedBatch::add(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value, bool deletes) {
+void SortedBatch::add(Kind kind, Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) {
   writes_.push_back({number_at(key, 0), number_at(key, 8), bytes_.size(), family, static_cast<std::uint32_t>(key.size()),
-                     static_cast<std::uint32_t>(value.size()), deletes});
+                     static_cast<std::uint32_t>(value.size()), kind});
   bytes_.append(key.data(), key.size());
   bytes_.append(value.data(), value.size());
 }
@@ -34,10 +34,16 @@ rocksdb::WriteBatch SortedBatch::finish() {
   rocksdb::WriteBatch out(bytes_.size() + writes_.size() * overhead);
   for (const Range& range : ranges_) out.DeleteRange(range.family, range.from, range.to);
   for (const Write& write : writes_) {
-    if (write.deletes) {
-      out.Delete(write.family, key(write));
-    } else {
-      out.Put(write.family, key(write), {bytes_.data() + write.at + write.key_size, write.value_size});
+    switch (write.kind) {
+      case Kind::put:
+        out.Put(write.family, key(write), {bytes_.data() + write.at + write.key_size, write.value_size});
+        break;
+      case Kind::erase:
+        out.Delete(write.family, key(write));
+        break;
+      case Kind::erase_single:
+        out.SingleDelete(write.family, key(write));
+        break;
     }
   }
   return out;

@@ -16,8 +16,10 @@ class SortedBatch {
  public:
   using Family = rocksdb::ColumnFamilyHandle*;
 
-  void Put(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) { add(family, key, value, false); }
-  void Delete(Family family, const rocksdb::Slice& key) { add(family, key, {}, true); }
+  void Put(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) { add(Kind::put, family, key, value); }
+  void Delete(Family family, const rocksdb::Slice& key) { add(Kind::erase, family, key, {}); }
+  // Of a key that was put once since it was deleted last.
+  void SingleDelete(Family family, const rocksdb::Slice& key) { add(Kind::erase_single, family, key, {}); }
   void DeleteRange(Family family, const rocksdb::Slice& from, const rocksdb::Slice& to) {
     ranges_.push_back({family, from.ToString(), to.ToString()});
   }
@@ -25,12 +27,13 @@ class SortedBatch {
   rocksdb::WriteBatch finish();
 
  private:
+  enum class Kind : std::uint8_t { put, erase, erase_single };
   struct Write {
     std::uint64_t high, low;  // the key's first bytes, which nearly always decide
     std::size_t at;           // of the key and then the value, in bytes_
     Family family;
     std::uint32_t key_size, value_size;
-    bool deletes;
+    Kind kind;
   };
 
   struct Range {
@@ -38,7 +41,7 @@ class SortedBatch {
     std::string from, to;
   };
 
-  void add(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value, bool deletes);
+  void add(Kind kind, Family family, const rocksdb::Slice& key, const rocksdb::Slice& value);
   rocksdb::Slice key(const Write& write) const { return {bytes_.data() + write.at, write.key_size}; }
 
   std::string bytes_;

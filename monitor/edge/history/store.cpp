@@ -42,7 +42,7 @@ class Batch : public StoreBatch {
       const bool is = belongs(order, row);
       const std::string old_key = was ? index_key(order, *before) : std::string();
       const std::string key = is ? index_key(order, row) : std::string();
-      if (was && old_key != key) writes_.Delete(files_->index, old_key);
+      if (was && old_key != key) erase_entry(order, old_key);
       if (is && (old_key != key || ended)) writes_.Put(files_->index, key, entry);
     }
     if (before == nullptr) {
@@ -181,6 +181,15 @@ class Batch : public StoreBatch {
   }
 
  private:
+  // A live entry is put once and moves on, and the two vanish where files are merged; ended ones are put again in place.
+  void erase_entry(Order order, const std::string& key) {
+    if (order == Order::last_event) {
+      writes_.SingleDelete(files_->index, key);
+    } else {
+      writes_.Delete(files_->index, key);
+    }
+  }
+
   std::shared_ptr<const Files> files_;
   SortedBatch writes_;
   std::vector<LogEntry> log_;

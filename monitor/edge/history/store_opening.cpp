@@ -51,10 +51,16 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_options() {
   options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(2));
   for (const auto& name : families) {
     out.emplace_back(name, options);
+    // Each key that is seen for the first time is looked for in vain.
+    if (name == "names") {
+      out.back().options.memtable_whole_key_filtering = true;
+      out.back().options.memtable_prefix_bloom_size_ratio = 0.1;
+    }
+    if (name == "history" || name == "ended") out.back().options.compaction_style = rocksdb::kCompactionStyleUniversal;
     // Live entries move at each event: what they leave behind would make the first look into a list slow.
     if (name == "index")
       out.back().options.table_properties_collector_factories.push_back(
-          rocksdb::NewCompactOnDeletionCollectorFactory(16'384, 8'192));
+          rocksdb::NewCompactOnDeletionCollectorFactory(262'144, 196'608));
   }
   return out;
 }
