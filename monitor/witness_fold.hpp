@@ -16,6 +16,8 @@
 namespace laban::monitor {
 
 inline const std::string accepted_part = "accepted";
+inline const std::string forecast_part = "forecast ";  // and the definition's index
+inline const std::string missing_part = "missing-causes";
 inline const std::string removed_part = "removed ";  // and the definition's index
 
 // What the store holds of an instance in memory, as far as its index entries depend on it, and what waits to be stored.
@@ -117,6 +119,9 @@ struct Witness::Fold {
   std::optional<InstanceRow> row_before(const Kept& place, const InstanceName& name);
   static void remember(Kept& place, const InstanceRow& row);
   void commit_instance(StoreBatch& batch, InstanceIndex instance);
+  void put_parts(StoreBatch& batch);
+  void let_stored_go();
+  void count();
 };
 
 }  // namespace laban::monitor

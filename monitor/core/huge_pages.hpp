@@ -20,13 +20,13 @@ struct HugePages {
 
   T* allocate(std::size_t count) {
     const std::size_t bytes = count * sizeof(T);
-    if (bytes < page) return static_cast<T*>(::operator new(bytes, std::align_val_t{alignof(T)}));
-    void* const out = ::operator new(bytes, std::align_val_t{page});
+    if (bytes < page) return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
+    void* const out = ::operator new (bytes, std::align_val_t{page});
     madvise(out, bytes, MADV_HUGEPAGE);  // it works without, only slower
     return static_cast<T*>(out);
   }
   void deallocate(T* memory, std::size_t count) {
-    ::operator delete(memory, std::align_val_t{count * sizeof(T) < page ? alignof(T) : page});
+    ::operator delete (memory, std::align_val_t{count * sizeof(T) < page ? alignof(T) : page});
   }
 
   friend bool operator==(const HugePages&, const HugePages&) { return true; }

@@ -164,7 +164,8 @@ std::uint8_t Tracker::Fold::flags_at(InstanceIndex slot, Time time, bool silent)
   bool late = model.deadline && cold(slot).started_at + *model.deadline <= time;
   each_waiting(slot, [&](const Waiting& clock) { late |= clock.since + *of.deadline[clock.step] <= time; });
   if (one.more_clocks) {
-    for (const auto& between : extra(slot)->between) late |= between.since + model.pair_deadlines[between.pair].limit <= time;
+    for (const auto& between : extra(slot)->between)
+      late |= between.since + model.pair_deadlines[between.pair].limit <= time;
   }
   const bool stuck = silent && !of.definition->automaton().outlook(one.state).may_end;
   return static_cast<std::uint8_t>((stuck ? flag_stuck : 0) | (late ? flag_late : 0));
@@ -242,8 +243,7 @@ bool Tracker::Fold::tells(InstanceIndex slot, Time time, bool looks) const {
   const auto silence = time - cold(slot).last_event_at;
   if (one.unsettled && silence >= options.lateness) return true;
   if (!is_live(one.phase)) return false;
-  if (silence >= options.quiet_end &&
-      tracked[one.definition].definition->automaton().outlook(one.state).may_end)
+  if (silence >= options.quiet_end && tracked[one.definition].definition->automaton().outlook(one.state).may_end)
     return true;
   return flags_at(slot, time, still_silent(slot, time, looks)) != one.flags;
 }

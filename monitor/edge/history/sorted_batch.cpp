@@ -9,15 +9,16 @@ namespace {
 // Eight bytes from there on as a number that compares as they do; what is behind the end is zero.
 std::uint64_t number_at(const rocksdb::Slice& key, std::size_t from) {
   std::uint64_t out = 0;
-  for (std::size_t i = from; i < from + 8; ++i) out = out << 8 | (i < key.size() ? static_cast<std::uint8_t>(key[i]) : 0);
+  for (std::size_t i = from; i < from + 8; ++i)
+    out = out << 8 | (i < key.size() ? static_cast<std::uint8_t>(key[i]) : 0);
   return out;
 }
 
 }  // namespace
 
 void SortedBatch::add(Kind kind, Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) {
-  writes_.push_back({number_at(key, 0), number_at(key, 8), bytes_.size(), family, static_cast<std::uint32_t>(key.size()),
-                     static_cast<std::uint32_t>(value.size()), kind});
+  writes_.push_back({number_at(key, 0), number_at(key, 8), bytes_.size(), family,
+                     static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size()), kind});
   bytes_.append(key.data(), key.size());
   bytes_.append(value.data(), value.size());
 }

@@ -16,7 +16,9 @@ class SortedBatch {
  public:
   using Family = rocksdb::ColumnFamilyHandle*;
 
-  void Put(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) { add(Kind::put, family, key, value); }
+  void Put(Family family, const rocksdb::Slice& key, const rocksdb::Slice& value) {
+    add(Kind::put, family, key, value);
+  }
   void Delete(Family family, const rocksdb::Slice& key) { add(Kind::erase, family, key, {}); }
   // Of a key that was put once since it was deleted last.
   void SingleDelete(Family family, const rocksdb::Slice& key) { add(Kind::erase_single, family, key, {}); }

@@ -138,9 +138,10 @@ void Files::check(const rocksdb::Status& status, const char* doing) const {
 }
 
 void Files::of_another_release() const {
-  throw Error(Errc::storage, "the store in " + directory +
-                                 " is of another release: use that one, or move the directory away, the monitor builds a new "
-                                 "store from the bus's log");
+  throw Error(Errc::storage,
+              "the store in " + directory +
+                  " is of another release: use that one, or move the directory away, the monitor builds a new "
+                  "store from the bus's log");
 }
 
 void Files::damaged(const std::string& what) const {
