@@ -2,6 +2,7 @@
 #include "monitor/edge/history/store.hpp"
 
 #include <doctest/doctest.h>
+#include <rocksdb/db.h>
 
 #include <algorithm>
 #include <fstream>
@@ -352,4 +353,30 @@ TEST_CASE("store: refuses a second opening, a damaged file and a place where it 
   } catch (const Error& error) {
     CHECK(error.code() == Errc::storage);
   }
+}
+
+TEST_CASE("store: one that another release wrote is refused as such, and left as it is (G125)") {
+  const test::TemporaryDirectory directory;
+  const std::string path = (directory.path() / "store").string();
+  const auto with_families = [&](const std::vector<std::string>& names) {
+    rocksdb::Options options;
+    options.create_if_missing = options.create_missing_column_families = true;
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    const auto status = rocksdb::DB::Open(options, path, families, &handles, &db);
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    delete db;
+    return status.ok();
+  };
+  REQUIRE(with_families({"default", "state", "instances"}));
+  try {
+    Store other(path);
+    FAIL("opened what it cannot read");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::storage);
+    CHECK(std::string(error.what()).find(path + " is of another release") != std::string::npos);
+  }
+  CHECK(with_families({"default", "state", "instances"}));
 }

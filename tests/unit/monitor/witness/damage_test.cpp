@@ -1,8 +1,11 @@
 // tests/unit/monitor/witness/damage_test.cpp - a store whose files were damaged, cut or could not be written: refused by name,
 // or taken up at an earlier commit, from which the log gives the rest. Never other answers.
 #include <doctest/doctest.h>
+#include <rocksdb/db.h>
 
+#include <algorithm>
 #include <fstream>
+#include <memory>
 
 #include "laban/error.hpp"
 #include "tests/support/seed.hpp"
@@ -85,4 +88,37 @@ TEST_CASE("store: with a damaged or cut file it is refused by name or gives the 
   }
   CAPTURE(refused);
   CHECK(same + refused == 40);
+}
+
+TEST_CASE("store: one that has fewer live instances than it counts is refused as damaged (G146)") {
+  LABAN_SEED(seed);
+  std::mt19937_64 random(seed);
+  const test::TemporaryDirectory directory;
+  {
+    Bench bench(directory.path());
+    for (const auto& event : random_events(random, 60)) bench.see(event);
+    bench.commit();
+  }
+  std::vector<std::string> names;
+  REQUIRE(rocksdb::DB::ListColumnFamilies({}, directory.path().string(), &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  REQUIRE(rocksdb::DB::Open({}, directory.path().string(), families, &handles, &db).ok());
+  auto* const live = handles[static_cast<std::size_t>(std::find(names.begin(), names.end(), "live") - names.begin())];
+  std::unique_ptr<rocksdb::Iterator> first(db->NewIterator({}, live));
+  first->SeekToFirst();
+  REQUIRE(first->Valid());
+  CHECK(db->Delete({}, live, first->key()).ok());
+  first.reset();
+  for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  delete db;
+  try {
+    Bench bench(directory.path());
+    FAIL("taken up with one instance too few");
+  } catch (const Error& error) {
+    CHECK(error.code() == Errc::storage);
+    CHECK(std::string(error.what()).find("live instances and counts") != std::string::npos);
+  }
 }
