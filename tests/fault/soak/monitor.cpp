@@ -188,19 +188,28 @@ std::string first_difference(const std::string& a, const std::string& b) {
   std::istringstream left(a), right(b);
   std::string one, other;
   while (std::getline(left, one) && std::getline(right, other))
-    if (one != other) return one.substr(0, 600) + "  instead of  " + other.substr(0, 600);
+    if (one != other) {
+      const auto from = static_cast<std::size_t>(
+          std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin());
+      const auto before = from - std::min<std::size_t>(from, 200);
+      return "... " + one.substr(before, 400) + "  instead of  ... " + other.substr(before, 400);
+    }
   return "one has more lines";
 }
+
+// After so long a monitor answers with what it last heard.
+constexpr auto published_within = 500ms;
 
 // What is answered of silence follows the hub's clock: it is stopped, so that both have heard the same of it. A heartbeat may have
 // been underway to one of them only, then it is tried again.
 std::string difference_between(Watcher& one, Watcher& other, const test::HubProcess& hub) {
   std::string a, b;
-  for (int tries = 0; tries < 10; ++tries) {
+  for (int tries = 0; tries < 20; ++tries) {
     for (Watcher* watcher : {&one, &other})
       if (!test::eventually(patience, [&] { return watcher->has_caught_up(); }))
         throw std::runtime_error("a monitor does not catch up: " + watcher->child().last_log_line());
     const test::HubProcess::Pause pause(hub);
+    std::this_thread::sleep_for(published_within);
     if (test::eventually(2s, [&] { return (a = one.everything()) == (b = other.everything()); })) return {};
   }
   return first_difference(a, b);
