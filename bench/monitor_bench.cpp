@@ -14,6 +14,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "bench/raw_rocksdb.hpp"
 #include "bench/scratch.hpp"
 #include "bus/codec/codec.hpp"
 #include "bus/codec/envelope.hpp"
@@ -252,6 +253,15 @@ void with_history(const std::vector<codec::Frame>& frames, std::uint64_t count, 
   result.figures.emplace_back("historyReadEventsPerSecond", static_cast<double>(count) / seconds_since(begin));
 }
 
+// In the same run, so that the machine's pace is the same: an event of a live instance is five entries in the store.
+void below_history(std::uint64_t count, Measurement& result) {
+  for (const auto& [name, entries] :
+       {std::pair{"rocksdbFiveEntriesPerSecond", 5}, std::pair{"rocksdbOneEntryPerSecond", 1}}) {
+    const Scratch scratch;
+    result.figures.emplace_back(name, raw_rocksdb(scratch.path(), count / 2, entries));
+  }
+}
+
 double resident_bytes() {
   malloc_trim(0);
   std::ifstream file("/proc/self/statm");
@@ -393,6 +403,7 @@ Measurement monitor(const Settings& settings) {
   const auto frames = frames_of(traffic, settings.count);
   in_memory(frames, result);
   with_history(frames, settings.count, result);
+  below_history(settings.count, result);
   metrics_page(result);
   return result;
 }

@@ -197,9 +197,6 @@ std::string first_difference(const std::string& a, const std::string& b) {
   return "one has more lines";
 }
 
-// After so long a monitor answers with what it last heard.
-constexpr auto published_within = 500ms;
-
 // What is answered of silence follows the hub's clock: it is stopped, so that both have heard the same of it. A heartbeat may have
 // been underway to one of them only, then it is tried again.
 std::string difference_between(Watcher& one, Watcher& other, const test::HubProcess& hub) {
@@ -209,8 +206,7 @@ std::string difference_between(Watcher& one, Watcher& other, const test::HubProc
       if (!test::eventually(patience, [&] { return watcher->has_caught_up(); }))
         throw std::runtime_error("a monitor does not catch up: " + watcher->child().last_log_line());
     const test::HubProcess::Pause pause(hub);
-    std::this_thread::sleep_for(published_within);
-    if (test::eventually(2s, [&] { return (a = one.everything()) == (b = other.everything()); })) return {};
+    if (test::eventually(10s, [&] { return (a = one.everything()) == (b = other.everything()); })) return {};
   }
   return first_difference(a, b);
 }
